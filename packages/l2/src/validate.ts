@@ -1,0 +1,68 @@
+import { type L2Life, type L2Write, MAX_LIFE_MS } from './contract.js';
+import { L2InvalidError } from './errors.js';
+
+const MAX_KEY_BYTES = 65_536;
+const MAX_VALUE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * The checks of arguments that the contract asks of every backend, so that all of them refuse the same things in the same
+ * words. Each throws {@link L2InvalidError}.
+ */
+export function checkNames(backend: string, what: 'namespace' | 'key' | 'tag', names: readonly string[]): void {
+  for (const name of names) {
+    if (typeof name !== 'string') {
+      throw new L2InvalidError(backend, `a ${what} must be a string, not ${typeof name}`);
+    }
+    if (!name.isWellFormed()) {
+      throw new L2InvalidError(
+        backend,
+        `a ${what} must be well-formed Unicode: ${JSON.stringify(name)} has a lone surrogate`,
+      );
+    }
+    // A UTF-16 unit takes at most three bytes of UTF-8, so short names need no count.
+    if (name.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(name) > MAX_KEY_BYTES) {
+      throw new L2InvalidError(
+        backend,
+        `a ${what} may have up to ${MAX_KEY_BYTES} bytes of UTF-8, not ${Buffer.byteLength(name)}`,
+      );
+    }
+  }
+}
+
+/** Checks a lease's `ttlMs`, or a mark's `ensureMs`. */
+export function checkDuration(backend: string, what: string, ms: number): void {
+  if (!Number.isSafeInteger(ms) || ms < 1 || ms > MAX_LIFE_MS) {
+    throw new L2InvalidError(
+      backend,
+      `${what} must be a whole number of milliseconds from 1 to ${MAX_LIFE_MS}, not ${ms}`,
+    );
+  }
+}
+
+export function checkLife(backend: string, life: L2Life): void {
+  checkDuration(backend, 'keepMs', life.keepMs);
+  if (!Number.isSafeInteger(life.freshMs) || life.freshMs < 0 || life.freshMs > life.keepMs) {
+    throw new L2InvalidError(
+      backend,
+      `freshMs must be a whole number of milliseconds from 0 to keepMs (${life.keepMs}), not ${life.freshMs}`,
+    );
+  }
+}
+
+export function checkWrite(backend: string, write: L2Write): void {
+  checkNames(backend, 'key', [write.key]);
+  checkLife(backend, write);
+  if (!(write.bytes instanceof Uint8Array)) {
+    throw new L2InvalidError(backend, `bytes must be a Uint8Array, not ${typeof write.bytes}`);
+  }
+  if (write.bytes.byteLength > MAX_VALUE_BYTES) {
+    throw new L2InvalidError(backend, `a value may have up to ${MAX_VALUE_BYTES} bytes, not ${write.bytes.byteLength}`);
+  }
+}
+
+/** Checks `known` of a call on logical time. */
+export function checkGeneration(backend: string, known: number): void {
+  if (!Number.isSafeInteger(known) || known < 0) {
+    throw new L2InvalidError(backend, `known must be a whole number, 0 or more, not ${known}`);
+  }
+}
