@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { Missing, type ProvidedRedis, type Way } from './way.ts';
+import { within } from './within.ts';
+
+const PROGRAMS = ['redis-server', 'valkey-server'];
+const START_LIMIT_MS = 10_000;
+
+/** A server of our own, of a program on PATH: on a free loopback port, without persistence, ended by its pid. */
+export const localServer: Way = async () => {
+  const program = await onPath(PROGRAMS);
+  return program === undefined ? new Missing(`neither ${PROGRAMS.join(' nor ')} is on PATH`) : startServer(program);
+};
+
+async function startServer(program: string): Promise<ProvidedRedis> {
+  const directory = await mkdtemp(join(tmpdir(), 'tierwise-redis-'));
+  const port = await freePort();
+  const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory];
+  const server = spawn(program, settings, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // A run that ends without a teardown (an uncaught error, Ctrl+C) must not leave a server behind.
+  const killNow = () => server.kill('SIGKILL');
+  process.on('exit', killNow);
+  const stop = async () => {
+    process.off('exit', killNow);
+    if (server.exitCode === null && server.signalCode === null) {
+      const exited = once(server, 'exit');
+      server.kill('SIGKILL');
+      await exited;
+    }
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    await within(START_LIMIT_MS, ready(server));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url: `redis://127.0.0.1:${port}`, origin: program, stop };
+}
+
+/** Resolves once the server says that it accepts connections. */
+async function ready(server: ChildProcess): Promise<void> {
+  let log = '';
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.once('exit', () => reject(new Error(`the server ended at once:\n${log}`)));
+    server.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      log += text;
+      if (log.includes('Ready to accept connections')) resolve();
+    });
+  });
+  server.stdout?.removeAllListeners('data').resume();
+}
+
+async function onPath(names: readonly string[]): Promise<string | undefined> {
+  for (const name of names) {
+    for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
+      const file = join(directory || '.', name);
+      const executable = await access(file, constants.X_OK).then(
+        () => true,
+        () => false,
+      );
+      if (executable) return file;
+    }
+  }
+  return undefined;
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
