@@ -5,12 +5,12 @@
  * package. `TIERWISE_TEST_REDIS=url|container|local` allows one way only, so that a run which is meant to prove something
  * about containers cannot quietly prove something else.
  */
-import { container } from './redis-ways/container.ts';
-import { debianPackage } from './redis-ways/debian-package.ts';
-import { givenUrl } from './redis-ways/given-url.ts';
-import { localServer } from './redis-ways/local-server.ts';
-import { serverVersion } from './redis-ways/version.ts';
-import { Missing, type ProvidedRedis, type Way } from './redis-ways/way.ts';
+import { container } from './redis-ways/container.js';
+import { debianPackage } from './redis-ways/debian-package.js';
+import { givenUrl } from './redis-ways/given-url.js';
+import { localServer } from './redis-ways/local-server.js';
+import { serverVersion } from './redis-ways/version.js';
+import { Missing, type ProvidedRedis, type Way } from './redis-ways/way.js';
 
 const WAYS: Readonly<Record<string, readonly Way[]>> = {
   url: [givenUrl],

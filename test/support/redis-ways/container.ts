@@ -1,6 +1,6 @@
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer } from 'testcontainers';
-import { Missing, type Way } from './way.ts';
-import { within } from './within.ts';
+import { Missing, type Way } from './way.js';
+import { within } from './within.js';
 
 const DEFAULT_IMAGE = 'redis:7.4-alpine';
 const PORT = 6379;

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
-import { localServer } from './local-server.ts';
-import { Missing, type Way } from './way.ts';
+import { localServer } from './local-server.js';
+import { Missing, type Way } from './way.js';
 
 /** Where invoke-rc.d asks whether it may start a service; 101 means no. */
 const POLICY = '/usr/sbin/policy-rc.d';

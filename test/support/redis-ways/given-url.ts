@@ -1,4 +1,4 @@
-import { Missing, type Way } from './way.ts';
+import { Missing, type Way } from './way.js';
 
 /** The server that `REDIS_URL` names. It is the user's: nothing is started, nothing is stopped. */
 export const givenUrl: Way = async () => {

@@ -5,8 +5,8 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { Missing, type ProvidedRedis, type Way } from './way.ts';
-import { within } from './within.ts';
+import { Missing, type ProvidedRedis, type Way } from './way.js';
+import { within } from './within.js';
 
 const PROGRAMS = ['redis-server', 'valkey-server'];
 const START_LIMIT_MS = 10_000;
