@@ -56,9 +56,8 @@ function fingerprint() {
 
 /** The folders of the workspace's packages, relative to the root. */
 export function workspaceFolders() {
-  const children = ['packages', 'examples'].flatMap((parent) =>
-    readdirSync(join(root, parent)).map((name) => `${parent}/${name}`),
-  );
+  const parents = ['packages', 'examples'].filter((parent) => existsSync(join(root, parent)));
+  const children = parents.flatMap((parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`));
   return [...children, 'test'].filter((folder) => existsSync(join(root, folder, 'package.json'))).sort();
 }
 
