@@ -19,8 +19,7 @@ export async function prepare() {
 export function install() {
   return step('install', async (note) => {
     const stamp = join(root, 'node_modules/.tierwise-installed');
-    const wanted = fingerprint();
-    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return 'up to date';
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint()) return 'up to date';
     rmSync(stamp, { force: true });
     note(`through npx ${manifest.packageManager}`);
     await run([...pnpm, 'install', '--frozen-lockfile', '--reporter=append-only'], {
@@ -29,7 +28,7 @@ export function install() {
         if (progress) note(progress);
       },
     });
-    writeFileSync(stamp, wanted);
+    writeFileSync(stamp, fingerprint());
   });
 }
 
