@@ -1,0 +1,82 @@
+import { Packr, RESERVE_START_SPACE, RESET_BUFFER_MODE } from 'msgpackr';
+import { UndecodableError, UnserializableError } from './errors.js';
+import { fromGraph } from './graph-read.js';
+import { toGraph } from './graph-write.js';
+import { isPlain } from './plain.js';
+
+/**
+ * The longest payload, in bytes. An L2 takes entries of up to 64 MiB; what is missing from that is left for the header, the
+ * tags and the seal.
+ */
+export const MAX_PAYLOAD_BYTES = 63 * 1024 * 1024;
+
+/** The first byte of a payload: what the MessagePack after it is. */
+const PLAIN = 0;
+const GRAPH = 1;
+
+/**
+ * msgpackr with everything off that shares state between payloads or is not exact for every value: its record structures
+ * (rename `__proto__`, keep a trie of all keys ever seen, compile code per payload), its structured cloning (forgets an
+ * error's stack and fields), and `toJSON`.
+ */
+const packr = new Packr({
+  useRecords: false,
+  mapsAsObjects: true,
+  variableMapSize: true,
+  structuredClone: false,
+  moreTypes: false,
+  useBigIntExtension: true,
+  useToJSON: false,
+  copyBuffers: true,
+});
+
+/** Past this, msgpackr's work buffer is given back instead of kept for the next value. */
+const LARGE_BYTES = 1024 * 1024;
+const SMALL_BYTES = 8 * 1024;
+
+/**
+ * Turns a value into a payload that shares no memory with it.
+ *
+ * @throws {@link UnserializableError} when the value would not come back as it is, or is too large.
+ */
+export function encode(value: unknown): Uint8Array {
+  const plain = isPlain(value);
+  const payload = packed(plain ? value : toGraph(value));
+  payload[0] = plain ? PLAIN : GRAPH;
+  return payload;
+}
+
+/**
+ * Turns a payload back into a value. Each call makes new objects; none shares memory with the payload.
+ *
+ * @throws {@link UndecodableError} when the bytes are not what {@link encode} writes.
+ */
+export function decode(payload: Uint8Array): unknown {
+  const form = payload[0];
+  if (form !== PLAIN && form !== GRAPH) throw new UndecodableError(`it has the unknown form ${form}`);
+  try {
+    // A Buffer, so that bytes come back as Buffers; one of our own, since msgpackr leaves a property on it.
+    const root: unknown = packr.unpack(Buffer.from(payload.buffer, payload.byteOffset + 1, payload.byteLength - 1));
+    return form === PLAIN ? root : fromGraph(root);
+  } catch (error) {
+    if (error instanceof UndecodableError) throw error;
+    throw new UndecodableError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+/** The MessagePack of a value, with one free byte in front. */
+function packed(value: unknown): Uint8Array {
+  let scratch: Buffer;
+  try {
+    scratch = packr.pack(value, RESERVE_START_SPACE | RESET_BUFFER_MODE | 1);
+  } catch (error) {
+    throw new UnserializableError('value', 'changed or threw while it was encoded', { cause: error });
+  }
+  if (scratch.length > MAX_PAYLOAD_BYTES) {
+    packr.useBuffer(Buffer.allocUnsafeSlow(SMALL_BYTES));
+    throw new UnserializableError('value', `takes ${scratch.length} bytes, and ${MAX_PAYLOAD_BYTES} are the limit`);
+  }
+  const payload = new Uint8Array(scratch);
+  if (scratch.length > LARGE_BYTES) packr.useBuffer(Buffer.allocUnsafeSlow(SMALL_BYTES));
+  return payload;
+}

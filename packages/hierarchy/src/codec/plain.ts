@@ -1,0 +1,70 @@
+import { types } from 'node:util';
+
+/** How many levels of nesting a value may have: the recursion of any reader has to fit its stack. */
+export const MAX_DEPTH = 1_000;
+
+/**
+ * Whether msgpackr alone brings a value back exactly as it is: a tree of primitives, plain objects, arrays, dates and
+ * buffers. In doubt `false`: then the graph encoding takes over, which is slower, complete, and knows what to refuse and
+ * where.
+ */
+export function isPlain(value: unknown): boolean {
+  try {
+    return isPlainNode(value, 0, new Set());
+  } catch {
+    return false; // an accessor or a proxy threw: the graph encoding will meet it again and say where
+  }
+}
+
+/**
+ * Whether msgpackr brings a string back. It turns lone surrogates into U+FFFD, and one of its two readers takes a leading
+ * U+FEFF for a byte order mark and drops it.
+ */
+export function isPlainString(value: string): boolean {
+  return value.charCodeAt(0) !== 0xfeff && value.isWellFormed();
+}
+
+function isPlainNode(value: unknown, depth: number, seen: Set<object>): boolean {
+  switch (typeof value) {
+    case 'string':
+      return isPlainString(value);
+    case 'number':
+      return !Object.is(value, -0);
+    case 'boolean':
+    case 'bigint':
+    case 'undefined':
+      return true;
+    case 'object':
+      return value === null || isPlainObject(value, depth, seen);
+    default:
+      return false;
+  }
+}
+
+function isPlainObject(value: object, depth: number, seen: Set<object>): boolean {
+  const before = seen.size;
+  seen.add(value);
+  if (seen.size === before || depth >= MAX_DEPTH) return false;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype) return hasPlainFields(value as Record<string, unknown>, depth, seen);
+  if (prototype === Array.prototype) return Array.isArray(value) && hasPlainElements(value, depth, seen);
+  if (prototype === Date.prototype) return types.isDate(value) && Object.keys(value).length === 0;
+  return prototype === Buffer.prototype && Buffer.isBuffer(value) && types.isArrayBuffer(value.buffer);
+}
+
+function hasPlainFields(object: Record<string, unknown>, depth: number, seen: Set<object>): boolean {
+  if (Object.getOwnPropertySymbols(object).length > 0) return false;
+  for (const key of Object.keys(object)) {
+    if (key === '__proto__' || !isPlainString(key) || !isPlainNode(object[key], depth + 1, seen)) return false;
+  }
+  return true;
+}
+
+function hasPlainElements(array: readonly unknown[], depth: number, seen: Set<object>): boolean {
+  const { length } = array;
+  for (let i = 0; i < length; i += 1) {
+    const element = array[i];
+    if (element === undefined ? !(i in array) : !isPlainNode(element, depth + 1, seen)) return false;
+  }
+  return Object.keys(array).length === length;
+}
