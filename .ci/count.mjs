@@ -10,9 +10,10 @@ for (const name of reports) {
   const report = JSON.parse(readFileSync(join(folder, name), 'utf8'));
   passed += report.numPassedTests;
   failed += report.numFailedTests;
-  // A file that broke before its first test has no failed test to count; nor has a run that failed as a whole.
+  // A file that broke before its first test has no failed test to count; nor has a run that found no Redis.
   const broken = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
-  failed += broken.length;
+  const nothingElse = report.numFailedTests + broken.length === 0;
+  failed += broken.length + (report.success || !nothingElse ? 0 : 1);
 }
 // A run without a report (no Redis, a build error) is a failure and not nothing.
 if (!reports.includes('all.json')) failed += 1;

@@ -1,9 +1,11 @@
-import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer } from 'testcontainers';
+import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from 'testcontainers';
 import { Missing, type Way } from './way.js';
 import { within } from './within.js';
 
 const DEFAULT_IMAGE = 'redis:7.4-alpine';
 const PORT = 6379;
+/** By this label `.ci/run` finds the containers of a run that was killed before it could stop them. */
+const RUN_LABEL = 'tierwise.test-run';
 /** An engine that is there answers in a few milliseconds. */
 const ENGINE_LIMIT_MS = 5_000;
 /** Pulling the image included. */
@@ -24,6 +26,9 @@ export const container: Way = async (say) => {
       START_LIMIT_MS,
       new GenericContainer(image)
         .withExposedPorts(PORT)
+        .withLabels({ [RUN_LABEL]: process.env['TIERWISE_TEST_RUN'] ?? 'unnamed' })
+        // Not the default, a look at the port from inside: an image without a shell's tools cannot answer that.
+        .withWaitStrategy(Wait.forLogMessage('Ready to accept connections'))
         .withCommand(['redis-server', '--save', '', '--appendonly', 'no', '--protected-mode', 'no'])
         .start(),
     );
