@@ -22,7 +22,9 @@
  *   with another's. A remaining time may be understated (the entry is then dropped early), never overstated by more than
  *   the resolution of the store's clock (1 ms).
  * - **Expiry**: from the end of its `keepMs` on, an entry is absent for every call.
- * - **Before `open` resolved and after `close`** every call rejects with {@link L2ClosedError}.
+ * - **Before `open` resolved and after `close`** every call but `close` and `health` rejects with {@link L2ClosedError}.
+ * - **Arguments** that this contract forbids make a call reject with {@link L2InvalidError}: nothing is done then, for the
+ *   other keys of a batch neither.
  * - **Errors**: a call that cannot be answered rejects with an {@link L2Error}; it never resolves with a guess. Whether a
  *   rejected write, deletion or invalidation took effect is unknown, for each key separately. A caller that must know
  *   repeats it: all of them are idempotent in their effect on readers.
@@ -197,7 +199,10 @@ export interface L2Found {
   readonly keepMs: number;
 }
 
-/** Bytes under a key that the backend cannot read as an entry of its own. */
+/**
+ * Bytes under a key that the backend cannot read as an entry of its own. A `write`, `delete` or `purge` replaces or removes
+ * them; whether they count as an entry in the answers of `delete`, `expire`, `touch` and `purge` is the backend's choice.
+ */
 export interface L2Damaged {
   readonly status: 'damaged';
   /** What is wrong with them, for reports. */
@@ -326,7 +331,8 @@ export interface L2Marks {
 }
 
 /**
- * The feed: news of what happens to followed namespaces, to every node, its own calls included.
+ * The feed: news of what happens to followed namespaces, to every node, its own calls included. Of other namespaces
+ * nothing is heard, except by a `reset` of all.
  *
  * While the feed is `alive`, news arrives in the order in which the store did the deeds of one key or of one namespace's marks,
  * each at least once. While it is `deaf`, anything may be missing. After `deaf` → `alive` nothing from the time

@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type {
   L2,
   L2CallOptions,
-  L2Found,
   L2Health,
   L2Host,
   L2LeaseAnswer,
@@ -39,6 +38,8 @@ interface StoredEntry {
   writtenAt: number;
   staleAt: number;
   goneAt: number;
+  /** What is wrong with the bytes, if {@link MemoryStore.damage} put them there. */
+  damage?: string;
 }
 
 interface NamespaceState {
@@ -65,9 +66,9 @@ export class MemoryStore {
     return this.#now();
   }
 
-  /** A number above all that were handed out, seeded from the wall clock in microseconds, as Redis' would be. */
-  nextNumber(): number {
-    this.#lastNumber = Math.max(this.#lastNumber + 1, Date.now() * 1000);
+  /** A number above `least` and all that were handed out, seeded from the wall clock in microseconds, as Redis' would be. */
+  nextNumber(least = 0): number {
+    this.#lastNumber = Math.max(this.#lastNumber, least, Date.now() * 1000 - 1) + 1;
     return this.#lastNumber;
   }
 
@@ -81,11 +82,27 @@ export class MemoryStore {
     return state;
   }
 
-  /** Loses the counter and all marks of a namespace, as an eviction or a flush of the bookkeeping would. For tests. */
-  forgetTime(namespace: string): void {
+  /** The names of all namespaces that were ever used. */
+  namespaceNames(): string[] {
+    return [...this.#namespaces.keys()];
+  }
+
+  /**
+   * Loses the counter of a namespace with the namespace's own marks, the marks of its tags, or both, as an eviction or a
+   * flush of the bookkeeping would. For tests.
+   */
+  forgetTime(namespace: string, lost: 'counter' | 'tags' | 'both' = 'both'): void {
     const state = this.namespace(namespace);
-    state.clock = undefined;
-    state.marks.clear();
+    if (lost !== 'tags') state.clock = undefined;
+    if (lost !== 'counter') state.marks.clear();
+  }
+
+  /** Puts bytes under a key that read as damaged. For tests. */
+  damage(namespace: string, key: string, bytes: Uint8Array): void {
+    const [version, writtenAt] = [this.nextNumber(), this.now()];
+    const endless = Number.POSITIVE_INFINITY;
+    const entry = { bytes, version, writtenAt, staleAt: endless, goneAt: endless, damage: 'damaged by a test' };
+    this.namespace(namespace).entries.set(key, entry);
   }
 
   /** The namespaces that a node follows. */
@@ -321,8 +338,9 @@ class MemoryL2 implements L2 {
     const state = this.#enter(namespace, [], options);
     checkNames(NAME, 'tag', tags ?? []);
     const clock = this.#logicalClock(state, options.known);
-    clock.generation += 1;
-    const generation = clock.generation;
+    // Not just one more: what the store hands out after a loss has to be above this.
+    const generation = this.#store.nextNumber(clock.generation);
+    clock.generation = generation;
     if (tags === null) clock.mark = { ...clock.mark, [mode]: generation };
     for (const tag of tags ?? []) {
       const known = this.#mark(state, tag);
@@ -335,7 +353,7 @@ class MemoryL2 implements L2 {
   #logicalClock(state: NamespaceState, known: number): { generation: number; mark: L2Mark } {
     checkGeneration(NAME, known);
     if (state.clock === undefined) {
-      const generation = Math.max(known + 1, this.#store.nextNumber());
+      const generation = this.#store.nextNumber(known);
       state.clock = { generation, mark: { dead: generation, stale: generation } };
     }
     state.clock.generation = Math.max(state.clock.generation, known);
@@ -352,9 +370,10 @@ class MemoryL2 implements L2 {
     return entry !== undefined && entry.goneAt > this.#store.now() ? entry : undefined;
   }
 
-  #found(state: NamespaceState, key: string): L2Found | undefined {
+  #found(state: NamespaceState, key: string): L2Read {
     const entry = this.#entry(state, key);
     if (entry === undefined) return undefined;
+    if (entry.damage !== undefined) return { status: 'damaged', reason: entry.damage, version: entry.version };
     const now = this.#store.now();
     return {
       status: 'found',

@@ -1,0 +1,491 @@
+import type { L2Read } from '../../contract.js';
+import { MAX_LIFE_MS } from '../../contract.js';
+import { type Mutant, proveGroups, renames, type Sound } from './mutant.js';
+
+/** Changes what is written, on its way into the store. */
+function writes(
+  change: (entry: Parameters<Sound['l2']['write']>[1][number], sound: Sound, namespace: string) => typeof entry,
+): Mutant['instead'] {
+  return (sound) => ({
+    write: (namespace, entries, options) =>
+      sound.l2.write(
+        namespace,
+        entries.map((entry) => change(entry, sound, namespace)),
+        options,
+      ),
+  });
+}
+
+/** Changes what a read finds. */
+function reads(change: (read: L2Read, key: string, sound: Sound, namespace: string) => L2Read): Mutant['instead'] {
+  return (sound) => ({
+    read: async (namespace, keys, options) => {
+      const answers = await sound.l2.read(namespace, keys, options);
+      return answers.map((read, index) => change(read, keys[index] ?? '', sound, namespace));
+    },
+  });
+}
+
+/** Changes the stored entries behind the back of a write that has succeeded. */
+function afterWrites(
+  change: (
+    stored: NonNullable<ReturnType<typeof entryOf>>,
+    key: string,
+    written: { bytes: Uint8Array },
+    before: number,
+  ) => void,
+): Mutant['instead'] {
+  return (sound) => ({
+    write: async (namespace, entries, options) => {
+      const before = entries.map(({ key }) => entryOf(sound, namespace, key)?.version ?? 0);
+      const answers = await sound.l2.write(namespace, entries, options);
+      return answers.map((answer, index) => {
+        const written = entries[index];
+        const stored = written && entryOf(sound, namespace, written.key);
+        if (answer.status === 'refused' || stored === undefined) return answer;
+        change(stored, written.key, written, before[index] ?? 0);
+        return { ...answer, version: stored.version };
+      });
+    },
+  });
+}
+
+function entryOf({ store }: Sound, namespace: string, key: string) {
+  const entry = store.namespace(namespace).entries.get(key);
+  return entry !== undefined && entry.goneAt > store.now() ? entry : undefined;
+}
+
+const clamp = (ms: number, least: number): number => (ms >= least && ms <= MAX_LIFE_MS ? Math.ceil(ms) : 1_000);
+let nodes = 0;
+
+proveGroups(
+  ['bytes', 'batches', 'entries', 'life and expiry', 'damaged entries'],
+  [
+    {
+      name: 'bytes go through text',
+      instead: writes((entry) => ({ ...entry, bytes: Buffer.from(Buffer.from(entry.bytes).toString()) })),
+      noticedBy: ['all 256 values of a byte, in every neighbourhood, come back as they were'],
+    },
+    {
+      name: '0 bytes read as absence',
+      instead: reads((read) => (read?.status === 'found' && read.bytes.length === 0 ? undefined : read)),
+      noticedBy: ['0 bytes are a value'],
+    },
+    {
+      name: 'values are cut at 1 MB',
+      instead: writes((entry) => ({ ...entry, bytes: entry.bytes.subarray(0, 1024 * 1024) })),
+      noticedBy: ['8 MB come back as they were'],
+    },
+    {
+      name: 'a view is taken for its whole buffer',
+      instead: writes((entry) => ({ ...entry, bytes: new Uint8Array(entry.bytes.buffer) })),
+      noticedBy: ['a view of a part of a buffer is stored as that part'],
+    },
+    {
+      name: 'bytes are not copied in',
+      instead: afterWrites((stored, _key, written) => {
+        stored.bytes = written.bytes;
+      }),
+      noticedBy: ['changing the bytes after a write settled does not reach the store'],
+    },
+    {
+      name: 'bytes are not copied out',
+      instead: reads((read, key, sound, namespace) =>
+        read?.status === 'found' ? { ...read, bytes: entryOf(sound, namespace, key)?.bytes ?? read.bytes } : read,
+      ),
+      noticedBy: ['changing bytes that a read handed out does not reach the store'],
+    },
+
+    {
+      name: 'empty batches reject',
+      instead: ({ l2 }) => ({
+        read: async (namespace, keys) => {
+          if (keys.length === 0) throw new Error('ERR wrong number of arguments');
+          return l2.read(namespace, keys);
+        },
+      }),
+      noticedBy: ['empty batches answer with nothing'],
+    },
+    {
+      name: 'answers come in the order of the keys',
+      instead: ({ l2 }) => ({ read: (namespace, keys, options) => l2.read(namespace, [...keys].sort(), options) }),
+      noticedBy: ['answers come in input order, one a key'],
+    },
+    {
+      name: 'batches are cut at 5,000',
+      instead: ({ l2, leases, time }) => ({
+        write: (namespace, entries, options) => l2.write(namespace, entries.slice(0, 5_000), options),
+        leases: {
+          ...leases,
+          acquire: (namespace, requests, ...rest) => leases.acquire(namespace, requests.slice(0, 5_000), ...rest),
+        },
+        time: {
+          ...time,
+          advance: (namespace, tags, ...rest) => time.advance(namespace, tags?.slice(0, 5_000), ...rest),
+        },
+      }),
+      noticedBy: [
+        '10,000 keys are written, read, touched, expired and deleted in one call each',
+        '10,000 leases are granted in one call',
+        '10,000 tags are ensured, read and invalidated in one call each',
+      ],
+    },
+    {
+      name: 'of two writes in a batch the first one wins',
+      instead: ({ l2 }) => ({
+        write: async (namespace, entries, options) =>
+          (await l2.write(namespace, [...entries].reverse(), options)).reverse(),
+      }),
+      noticedBy: ['a key that stands in a batch twice is answered twice; of two writes the later one wins'],
+    },
+    {
+      name: 'duplicates collapse in the answer',
+      instead: ({ l2 }) => ({ read: (namespace, keys, options) => l2.read(namespace, [...new Set(keys)], options) }),
+      noticedBy: ['a key that stands in a batch twice is answered twice; of two writes the later one wins'],
+    },
+    {
+      name: 'duplicates in a batch each get a lease',
+      instead: ({ leases, store }) => ({
+        leases: {
+          ...leases,
+          acquire: async (namespace, requests, ...rest) => {
+            const answers = [];
+            for (const request of requests) {
+              answers.push(...(await leases.acquire(namespace, [request], ...rest)));
+              store.namespace(namespace).leases.delete(request.key);
+            }
+            return answers;
+          },
+        },
+      }),
+      noticedBy: ['a lease that is asked for twice in one batch is granted once'],
+    },
+
+    {
+      name: 'every node has a store of its own',
+      instead: (sound) => {
+        const own = String(nodes++);
+        return renames((name) => name + own)(sound);
+      },
+      noticedBy: ['what one node writes every node reads'],
+    },
+    {
+      name: 'touch creates entries',
+      instead: ({ l2 }) => ({
+        touch: async (namespace, keys, life, options) => {
+          const there = await l2.read(namespace, keys);
+          const missing = keys.filter((_, index) => there[index] === undefined);
+          await l2.write(
+            namespace,
+            missing.map((key) => ({ key, bytes: new Uint8Array(0), ...life })),
+          );
+          return l2.touch(namespace, keys, life, options);
+        },
+      }),
+      noticedBy: ['what was never written is absent, and deleting, expiring or touching it creates nothing'],
+    },
+    {
+      name: 'a write onto an entry is ignored',
+      instead: (sound) => ({
+        write: (namespace, entries, options) =>
+          sound.l2.write(
+            namespace,
+            entries.map((entry) => ({ ...entry, bytes: entryOf(sound, namespace, entry.key)?.bytes ?? entry.bytes })),
+            options,
+          ),
+      }),
+      noticedBy: ['a write replaces bytes and life'],
+    },
+    {
+      name: 'a new write keeps the end of the one before',
+      instead: writes((entry, sound, namespace) => {
+        const old = entryOf(sound, namespace, entry.key);
+        if (old === undefined) return entry;
+        const keepMs = Math.max(1, Math.round(old.goneAt - sound.store.now()));
+        return { ...entry, keepMs, freshMs: Math.min(entry.freshMs, keepMs) };
+      }),
+      noticedBy: ['a new write does not inherit the end of the one before', 'a write replaces bytes and life'],
+    },
+    {
+      name: 'versions count per entry and start again with it',
+      instead: afterWrites((stored, _key, _written, before) => {
+        stored.version = before + 1;
+      }),
+      noticedBy: ['a version never comes back, not by deletion either', 'a version never comes back after expiry'],
+    },
+    {
+      name: 'a version is told that is not the stored one',
+      instead: ({ l2 }) => ({
+        write: async (...args) =>
+          (await l2.write(...args)).map((each) =>
+            each.status === 'stored' ? { ...each, version: each.version + 1 } : each,
+          ),
+      }),
+      noticedBy: [
+        'versions grow from write to write, whichever node writes, and a read tells the one that the write told',
+      ],
+    },
+    {
+      name: 'expire deletes',
+      instead: ({ l2 }) => ({ expire: (...args) => l2.delete(...args) }),
+      noticedBy: ['expire makes an entry stale and leaves bytes, version and keepMs'],
+    },
+    {
+      name: 'expire moves the end of freshness to now plus what is missing',
+      instead: (sound) => ({
+        expire: async (namespace, keys, options) => {
+          const answer = await sound.l2.expire(namespace, keys, options);
+          for (const key of keys) {
+            const entry = entryOf(sound, namespace, key);
+            if (entry !== undefined && entry.staleAt < sound.store.now()) entry.staleAt = sound.store.now() + 1_000;
+          }
+          return answer;
+        },
+      }),
+      noticedBy: ['an entry that is stale already stays stale when it is expired'],
+    },
+    {
+      name: 'touch does nothing',
+      instead: ({ l2 }) => ({
+        touch: async (...args) => (await l2.read(args[0], args[1])).map((read) => read !== undefined),
+      }),
+      noticedBy: [
+        'touch gives a new life, stale entries included, and leaves bytes and version',
+        'touch saves an entry from its end, and a shorter life by touch ends it',
+      ],
+    },
+    {
+      name: 'touch only lengthens',
+      instead: (sound) => ({
+        touch: (namespace, keys, life, options) => {
+          const left = (key: string): number => (entryOf(sound, namespace, key)?.goneAt ?? 0) - sound.store.now();
+          const keepMs = Math.max(life.keepMs, ...keys.map(left));
+          return sound.l2.touch(namespace, keys, { ...life, keepMs }, options);
+        },
+      }),
+      noticedBy: ['touch can shorten a life', 'touch saves an entry from its end, and a shorter life by touch ends it'],
+    },
+    {
+      name: 'a read gives a new life',
+      instead: reads((read, key, sound, namespace) => {
+        const entry = entryOf(sound, namespace, key);
+        if (entry !== undefined) entry.goneAt = sound.store.now() + 1_200_000;
+        return read;
+      }),
+      noticedBy: ['a read changes nothing'],
+    },
+    {
+      name: 'purge stops after its first page',
+      instead: (sound) => ({
+        purge: async (namespace, options) => {
+          const keys = [...sound.store.namespace(namespace).entries.keys()].slice(0, 1_000);
+          await sound.l2.delete(namespace, keys, options);
+          return keys.length;
+        },
+      }),
+      noticedBy: ['purge removes all entries, more than one page of them, and tells how many'],
+    },
+    {
+      name: 'purge leaves leases',
+      instead: ({ l2, store }) => ({
+        purge: async (namespace, options) => {
+          const leases = [...store.namespace(namespace).leases];
+          const removed = await l2.purge(namespace, options);
+          for (const [key, lease] of leases) store.namespace(namespace).leases.set(key, lease);
+          return removed;
+        },
+      }),
+      noticedBy: ['purge revokes leases', 'a fill whose lease was revoked by a purge is refused'],
+    },
+    {
+      name: 'purge takes logical time along',
+      instead: ({ l2, store }) => ({
+        purge: (namespace, options) => {
+          store.forgetTime(namespace);
+          return l2.purge(namespace, options);
+        },
+      }),
+      noticedBy: ['purge leaves marks and the counter'],
+    },
+
+    {
+      name: 'entries do not end',
+      instead: writes((entry) => ({ ...entry, keepMs: MAX_LIFE_MS })),
+      noticedBy: [
+        'an entry is there until its keepMs are over, and absent from then on for every call',
+        'the shortest life is 1 ms',
+      ],
+    },
+    {
+      name: 'an entry that is over can still be touched',
+      instead: (sound) => ({
+        touch: (namespace, keys, life, options) => {
+          for (const key of keys) {
+            const entry = sound.store.namespace(namespace).entries.get(key);
+            if (entry !== undefined) entry.goneAt = MAX_LIFE_MS;
+          }
+          return sound.l2.touch(namespace, keys, life, options);
+        },
+      }),
+      noticedBy: ['an entry is there until its keepMs are over, and absent from then on for every call'],
+    },
+    {
+      name: 'freshMs is ignored',
+      instead: writes((entry) => ({ ...entry, freshMs: entry.keepMs })),
+      noticedBy: [
+        'an entry turns stale when its freshMs are over',
+        'freshMs 0 is stale from the start and still there',
+      ],
+    },
+    {
+      name: 'freshMs 0 means no end',
+      instead: writes((entry) => ({ ...entry, freshMs: entry.freshMs === 0 ? entry.keepMs : entry.freshMs })),
+      noticedBy: ['freshMs 0 is stale from the start and still there'],
+    },
+    {
+      name: 'lives are rounded up to a second',
+      instead: writes((entry) => ({
+        ...entry,
+        keepMs: Math.min(MAX_LIFE_MS, Math.ceil(entry.keepMs / 1_000) * 1_000),
+      })),
+      noticedBy: [
+        'the shortest life is 1 ms',
+        'an entry is there until its keepMs are over, and absent from then on for every call',
+      ],
+    },
+    {
+      name: 'lives wrap at 2^31 ms',
+      instead: writes((entry) => ({
+        ...entry,
+        keepMs: Math.min(entry.keepMs, 2 ** 31 - 1),
+        freshMs: Math.min(entry.freshMs, 2 ** 31 - 1),
+      })),
+      noticedBy: ['the longest life is MAX_LIFE_MS'],
+    },
+    {
+      name: 'figures are those of the write',
+      instead: reads((read) => (read?.status === 'found' ? { ...read, keepMs: 1_200_000, ageMs: 0 } : read)),
+      noticedBy: [
+        'age grows and remaining times shrink as time passes, and none is overstated',
+        'a read changes nothing',
+      ],
+    },
+    {
+      name: 'forbidden lives are made to fit',
+      instead: ({ l2 }) => ({
+        write: (namespace, entries, options) =>
+          l2.write(
+            namespace,
+            entries.map((entry) => ({ ...entry, keepMs: clamp(entry.keepMs, 1), freshMs: 0 })),
+            options,
+          ),
+      }),
+      noticedBy: [
+        'no node can write or touch a forbidden life: nothing is stored',
+        'of a batch with one forbidden entry nothing is stored',
+      ],
+    },
+    {
+      name: 'a batch is checked entry by entry, while it is stored',
+      instead: ({ l2 }) => ({
+        write: async (namespace, entries, options) => {
+          const answers = [];
+          for (const entry of entries) answers.push(...(await l2.write(namespace, [entry], options)));
+          return answers;
+        },
+      }),
+      noticedBy: ['of a batch with one forbidden entry nothing is stored'],
+    },
+    {
+      name: 'forbidden durations of leases are made to fit',
+      instead: ({ leases }) => ({
+        leases: {
+          ...leases,
+          acquire: (namespace, requests, ttlMs, options) =>
+            leases.acquire(namespace, requests, clamp(ttlMs, 1), options),
+        },
+      }),
+      noticedBy: ['forbidden durations of leases are refused'],
+    },
+    {
+      name: 'known is made to fit',
+      instead: ({ time }) => ({
+        time: {
+          ...time,
+          advance: (namespace, tags, mode, options) =>
+            time.advance(namespace, tags, mode, { ...options, known: clamp(options.known, 0) }),
+        },
+      }),
+      noticedBy: ['forbidden durations and generations of logical time are refused'],
+    },
+
+    {
+      name: 'damaged bytes are handed out as an entry',
+      instead: reads((read, key, sound, namespace) => {
+        if (read?.status !== 'damaged') return read;
+        const bytes = entryOf(sound, namespace, key)?.bytes ?? new Uint8Array(0);
+        return { status: 'found', bytes, version: read.version, ageMs: 0, freshMs: 1, keepMs: 1 };
+      }),
+      noticedBy: ['foreign bytes read as damaged, with a reason and a version, and nothing throws'],
+    },
+    {
+      name: 'a damaged entry makes the whole batch reject',
+      instead: reads((read) => {
+        if (read?.status === 'damaged') throw new RangeError('offset is out of range');
+        return read;
+      }),
+      noticedBy: [
+        'foreign bytes read as damaged, with a reason and a version, and nothing throws',
+        'sound entries of the same batch are read nevertheless',
+      ],
+    },
+    {
+      name: 'damage is for ever',
+      instead: ({ l2, store }) => ({
+        write: async (namespace, entries, options) => {
+          const damages = entries.map(({ key }) => store.namespace(namespace).entries.get(key)?.damage);
+          const answers = await l2.write(namespace, entries, options);
+          for (const [index, { key }] of entries.entries()) {
+            const entry = store.namespace(namespace).entries.get(key);
+            const damage = damages[index];
+            if (entry !== undefined && damage !== undefined) entry.damage = damage;
+          }
+          return answers;
+        },
+      }),
+      noticedBy: [
+        'a write replaces damaged bytes',
+        'the version of damaged bytes gets a lease, and its fill replaces them',
+      ],
+    },
+    {
+      name: 'delete leaves what it cannot read',
+      instead: ({ l2 }) => ({
+        delete: async (namespace, keys, options) => {
+          const there = await l2.read(namespace, keys);
+          return l2.delete(
+            namespace,
+            keys.filter((_, index) => there[index]?.status !== 'damaged'),
+            options,
+          );
+        },
+      }),
+      noticedBy: ['a delete and a purge remove damaged bytes'],
+    },
+    {
+      name: 'touch makes an entry of damaged bytes',
+      instead: (sound) => ({
+        touch: async (namespace, keys, life, options) => {
+          for (const key of keys) delete entryOf(sound, namespace, key)?.damage;
+          return sound.l2.touch(namespace, keys, life, options);
+        },
+      }),
+      noticedBy: ['expire and touch of damaged bytes make no entry of them'],
+    },
+    {
+      name: 'damaged bytes have another version at every look',
+      instead: reads((read) => (read?.status === 'damaged' ? { ...read, version: read.version + 7 } : read)),
+      noticedBy: ['the version of damaged bytes gets a lease, and its fill replaces them'],
+    },
+  ],
+);
