@@ -1,15 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:fs';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { Missing, type ProvidedRedis, type Way } from './way.js';
 import { within } from './within.js';
 
 const PROGRAMS = ['redis-server', 'valkey-server'];
 const START_LIMIT_MS = 10_000;
+
+/**
+ * Runs a server in a folder of its own and kills it once stdin ends, which the kernel sees to however this process comes
+ * to its end: a run that is killed leaves nothing behind.
+ */
+const UNTIL_STDIN_ENDS = `
+  exec 3<&0
+  folder=$(mktemp -d)
+  "$@" --dir "$folder" 3<&- </dev/null & server=$!
+  exec 2>/dev/null
+  { cat <&3; kill -9 $server; rm -rf "$folder"; } >/dev/null &
+  wait $server`;
 
 /** A server of our own, of a program on PATH: on a free loopback port, without persistence, ended by its pid. */
 export const localServer: Way = async () => {
@@ -18,21 +29,15 @@ export const localServer: Way = async () => {
 };
 
 async function startServer(program: string): Promise<ProvidedRedis> {
-  const directory = await mkdtemp(join(tmpdir(), 'tierwise-redis-'));
   const port = await freePort();
-  const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', directory];
-  const server = spawn(program, settings, { stdio: ['ignore', 'pipe', 'inherit'] });
-  // A run that ends without a teardown (an uncaught error, Ctrl+C) must not leave a server behind.
-  const killNow = () => server.kill('SIGKILL');
-  process.on('exit', killNow);
+  const settings = ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const server = spawn('/bin/sh', ['-c', UNTIL_STDIN_ENDS, 'sh', program, ...settings], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const gone = new Promise<void>((resolve) => server.once('close', () => resolve()));
   const stop = async () => {
-    process.off('exit', killNow);
-    if (server.exitCode === null && server.signalCode === null) {
-      const exited = once(server, 'exit');
-      server.kill('SIGKILL');
-      await exited;
-    }
-    await rm(directory, { recursive: true, force: true });
+    server.stdin.end();
+    await gone;
   };
   try {
     await within(START_LIMIT_MS, ready(server));
