@@ -1,0 +1,53 @@
+import type { Database, RootDatabase } from 'lmdb';
+import { type Counters, decodeCounters, encodeCounters, LAYOUT, newCounters } from './counters.js';
+import { ExpiryIndex } from './expiry-index.js';
+import { type LogBounds, NewsLog } from './news-log.js';
+
+/** A table of the store. */
+export type Table = Database<Buffer, Buffer>;
+
+const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const;
+const COUNTERS = Buffer.from('counters');
+
+/** The store's tables. Reads see one snapshot of them; writes happen in `Store.write` alone. */
+export class Tables {
+  /** Store key → record.ts. */
+  readonly entries: Table;
+  /** Store key → leases.ts. */
+  readonly leases: Table;
+  /** Store key of a tag → its mark, logical-time.ts. */
+  readonly marks: Table;
+  /** Namespace's prefix → its counter and marks, logical-time.ts. */
+  readonly generations: Table;
+  readonly expiry: ExpiryIndex;
+  readonly log: NewsLog;
+  readonly #meta: Table;
+
+  constructor(root: RootDatabase<Buffer, Buffer>, logBounds?: LogBounds) {
+    const table = (name: string): Table => root.openDB<Buffer, Buffer>({ name, ...BINARY });
+    this.entries = table('entries');
+    this.leases = table('leases');
+    this.marks = table('marks');
+    this.generations = table('generations');
+    this.expiry = new ExpiryIndex(table('expiry'));
+    this.log = new NewsLog(table('log'), logBounds);
+    this.#meta = table('meta');
+  }
+
+  /** Throws where the directory has a layout that this version does not know. */
+  readCounters(): Counters {
+    const bytes = this.#meta.getBinary(COUNTERS);
+    if (bytes === undefined) return newCounters();
+    const counters = decodeCounters(bytes);
+    if (counters.format !== LAYOUT) {
+      throw new Error(
+        `the directory has layout ${counters.format}, this version of the backend knows layout ${LAYOUT}`,
+      );
+    }
+    return counters;
+  }
+
+  writeCounters(counters: Counters): void {
+    this.#meta.put(COUNTERS, encodeCounters(counters));
+  }
+}
