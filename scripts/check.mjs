@@ -15,7 +15,7 @@ const fast = process.argv.includes('--fast');
 if (!(await install())) process.exit(1);
 const results = [
   await build(),
-  await step('format and lint', () => quietly(run([...tool('@biomejs/biome', 'biome'), 'ci', '--colors=off']))),
+  await step('format and lint', () => quietly(run([...tool('@biomejs/biome', 'biome'), 'ci', '--colors=off', '--error-on-warnings']))),
   await step('types, of tests and type tests too', () =>
     quietly(run([...tool('typescript', 'tsc'), '-p', 'tsconfig.test.json'])),
   ),
