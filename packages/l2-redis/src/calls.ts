@@ -1,0 +1,120 @@
+import { type L2CallOptions, L2ClosedError, L2Error, L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
+import { NAME } from './name.js';
+
+/** Passes a reply on, and gives the call its time anew. Every command of a call goes through it. */
+export type Answered = <R>(reply: Promise<R>) => Promise<R>;
+
+/** A call under way. */
+interface Call {
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * The one way by which calls reach Redis. It sees to what the contract says of every call: it settles within its limit, by
+ * abort and by `close` at once, and rejects with an {@link L2Error} of the right kind. A call that has settled takes no further
+ * step; what it sent may still take effect.
+ */
+export class Calls {
+  readonly #limitMs: number;
+  readonly #underWay = new Set<Call>();
+  #state: 'new' | 'open' | 'closed' = 'new';
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  /** Lets calls pass. */
+  open(): void {
+    if (this.#state === 'new') this.#state = 'open';
+  }
+
+  /** Rejects the calls that are under way and all that come. */
+  close(): void {
+    this.#state = 'closed';
+    this.failAll(new L2ClosedError(NAME, 'was closed'));
+  }
+
+  /** Rejects the calls that are under way, as when their connection is lost. */
+  failAll(error: L2Error): void {
+    for (const call of this.#underWay) call.fail(error);
+  }
+
+  /** What every call begins with. Throws when it may not begin. */
+  enter(options: L2CallOptions | undefined): void {
+    if (this.#state !== 'open') throw new L2ClosedError(NAME);
+    options?.signal?.throwIfAborted();
+  }
+
+  /**
+   * Does the work of a call within the limit.
+   *
+   * @param work sends its first commands before it returns, so that calls keep their order.
+   * @param limitMs in milliseconds; counts anew with each answer.
+   */
+  run<T>(
+    operation: string,
+    options: L2CallOptions | undefined,
+    work: (answered: Answered) => Promise<T>,
+    limitMs = this.#limitMs,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const signal = options?.signal;
+      let isUnderWay = true;
+      const settle = (): boolean => {
+        const wasUnderWay = isUnderWay;
+        isUnderWay = false;
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        this.#underWay.delete(call);
+        return wasUnderWay;
+      };
+      const call: Call = {
+        fail: (error) => {
+          if (settle()) reject(error);
+        },
+      };
+      const abort = (): void => call.fail(signal?.reason);
+      const expire = (): void => call.fail(new L2TimeoutError(NAME, operation, limitMs));
+      // When this process was busy for longer than the limit, the answer may lie unread in the socket, which Node looks at
+      // between timers and immediates: it gets that turn before it is given up.
+      let lastTurn: NodeJS.Immediate | undefined;
+      const timer = setTimeout(() => {
+        lastTurn = setImmediate(expire);
+      }, limitMs);
+      const answered: Answered = async (reply) => {
+        const value = await reply;
+        if (!isUnderWay) throw new L2ClosedError(NAME, `${operation} was given up`);
+        clearImmediate(lastTurn);
+        timer.refresh();
+        return value;
+      };
+      this.#underWay.add(call);
+      signal?.addEventListener('abort', abort);
+      // As an async function, so that what it throws at once settles the call as well.
+      (async () => work(answered))().then(
+        (value) => {
+          if (settle()) resolve(value);
+        },
+        (error: unknown) => call.fail(toL2Error(error, operation)),
+      );
+    });
+  }
+}
+
+/** Makes what ioredis rejects with an error of the contract. */
+export function toL2Error(error: unknown, operation: string): L2Error {
+  if (error instanceof L2Error) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const isLost = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
+  return new L2UnavailableError(NAME, `${operation} failed: ${isLost ? 'the connection was lost' : message}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,62 @@
+/** A moment on Redis' clock, in milliseconds since 1970, with a fraction. */
+export type RedisTime = number;
+
+/**
+ * Knows what time it is in Redis without asking, so that a read needs no second command to tell how long an entry lives.
+ *
+ * Every reply that carries Redis' time `T` bounds the distance of the two clocks: it was taken after the request was sent
+ * and before the reply came, so Redis' clock is ahead of ours by at most `T - sent` and at least `T - received`. We keep the
+ * upper bound, the smallest we have met, and so never think it earlier in Redis than it is: a remaining life may come out too
+ * short by a round trip, never too long. Redis' clock may be slewed against our monotonic one, so a bound is widened with its
+ * age; one that a new reply contradicts (a stepped clock, another server) is replaced by it.
+ */
+export class RedisClock {
+  readonly #now: () => number;
+  #bound: { ahead: number; takenAt: number } | undefined;
+
+  /** @param now this node's monotonic clock, in milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** The node's own clock, to be read right before a request is sent. */
+  local(): number {
+    return this.#now();
+  }
+
+  /** Whether a call should bring a fresh sample along. */
+  get isStale(): boolean {
+    return this.#bound === undefined || this.#now() - this.#bound.takenAt > MAX_SAMPLE_AGE_MS;
+  }
+
+  /** Redis' time now, or a little later than that, never earlier. */
+  now(): RedisTime {
+    if (this.#bound === undefined) throw new Error('the clock of Redis is not known yet');
+    return this.#now() + this.#ahead(this.#bound);
+  }
+
+  /** Learns from a reply that has just come. */
+  learn(redisMicros: number, sentAt: number): void {
+    const redis = redisMicros / 1000;
+    const receivedAt = this.#now();
+    const upper = redis - sentAt;
+    const lower = redis - receivedAt;
+    const ahead = this.#bound === undefined ? Number.POSITIVE_INFINITY : this.#ahead(this.#bound);
+    if (upper <= ahead || lower > ahead) this.#bound = { ahead: upper, takenAt: sentAt };
+  }
+
+  /** Forgets everything, as after a reconnect: another server may answer now. */
+  forget(): void {
+    this.#bound = undefined;
+  }
+
+  #ahead(bound: { ahead: number; takenAt: number }): number {
+    return bound.ahead + (this.#now() - bound.takenAt) * MAX_SLEW;
+  }
+}
+
+/** After so many milliseconds a sample is taken anew with the next call. */
+const MAX_SAMPLE_AGE_MS = 30_000;
+
+/** By how much the clocks' rates may differ: NTP slews by 500 ppm at most, and the crystals differ by less. */
+const MAX_SLEW = 0.001;

@@ -1,0 +1,104 @@
+import { checkNames, type L2CallOptions, L2UnavailableError } from '@tierwise/l2';
+import type { Answered, Calls } from './calls.js';
+import type { RedisClock } from './clock.js';
+import { channelOf, type Keys, keysOf } from './keys.js';
+import { NAME } from './name.js';
+import type { Script } from './scripts/script.js';
+import type { Topology } from './topology.js';
+
+/** What the calls on entries, leases and logical time share. */
+export class Context {
+  readonly calls: Calls;
+  readonly topology: Topology;
+  readonly clock: RedisClock;
+  /** The node's name, from `open` on. */
+  origin = '';
+
+  constructor(calls: Calls, topology: Topology, clock: RedisClock) {
+    this.calls = calls;
+    this.topology = topology;
+    this.clock = clock;
+  }
+
+  /** What every call begins with: may it begin, and are its names good. @returns how things are called in Redis. */
+  enter(
+    options: L2CallOptions | undefined,
+    namespace: string,
+    names: readonly string[] = [],
+    what: 'key' | 'tag' = 'key',
+  ): Keys {
+    this.calls.enter(options);
+    checkNames(NAME, 'namespace', [namespace]);
+    checkNames(NAME, what, names);
+    return keysOf(namespace);
+  }
+
+  /** The feed's channel. */
+  channel(namespace: string): string {
+    return channelOf(this.topology.keyPrefix, namespace, this.topology.db);
+  }
+
+  /** What a script that tells the followers of a namespace gets first: the channel, and the origin as JSON. */
+  newsHead(namespace: string): [channel: string, origin: string] {
+    return [this.channel(namespace), JSON.stringify(this.origin)];
+  }
+
+  /** Does the work of a call, if there is a connection: nothing is queued for later. See {@link Calls.run}. */
+  async run<T>(
+    operation: string,
+    options: L2CallOptions | undefined,
+    work: (answered: Answered) => Promise<T>,
+  ): Promise<T> {
+    if (!this.topology.isReady) throw unreachable(operation, this.topology.lastError);
+    return this.calls.run(operation, options, work);
+  }
+
+  /** Sends a batch in parts, all at once and in order, and puts the answers back into the order of the batch. */
+  async inGroups<T, R>(
+    items: readonly T[],
+    keyOf: (item: T) => string,
+    send: (group: T[]) => Promise<readonly R[]>,
+    bytesOf?: (item: T) => number,
+  ): Promise<R[]> {
+    const places = items.map((item, index) => ({ item, index }));
+    const groups = this.topology.group(places, ({ item }) => keyOf(item), bytesOf && (({ item }) => bytesOf(item)));
+    const results = new Array<R>(items.length);
+    await Promise.all(
+      groups.map(async (group) => {
+        const replies = await send(group.map(({ item }) => item));
+        for (const [i, { index }] of group.entries()) results[index] = replies[i] as R;
+      }),
+    );
+    return results;
+  }
+
+  /** Runs a script whose answer begins with Redis' time, learns that, and returns the rest. */
+  async runTimed(
+    answered: Answered,
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | number | Uint8Array)[],
+  ): Promise<unknown[]> {
+    const sentAt = this.clock.local();
+    const [micros, ...rest] = (await answered(this.topology.run(script, keys, args))) as unknown[];
+    this.clock.learn(Number(micros), sentAt);
+    return rest;
+  }
+
+  /** Learns Redis' time with a call that goes out anyway, if what is known of it is old. */
+  async freshenClock(answered: Answered): Promise<void> {
+    if (this.clock.isStale) await this.learnTime(answered);
+  }
+
+  /** Asks Redis for its time. */
+  async learnTime(answered: Answered): Promise<void> {
+    const sentAt = this.clock.local();
+    this.clock.learn(await answered(this.topology.time()), sentAt);
+  }
+}
+
+/** There is no connection. */
+export function unreachable(operation: string, cause: Error | undefined): L2UnavailableError {
+  const why = cause === undefined ? '' : `: ${cause.message}`;
+  return new L2UnavailableError(NAME, `${operation} is not possible, there is no connection${why}`, { cause });
+}

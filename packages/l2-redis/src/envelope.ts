@@ -1,0 +1,67 @@
+import type { L2Damaged, L2Found } from '@tierwise/l2';
+import type { RedisTime } from './clock.js';
+
+/**
+ * What stands in Redis under an entry's key: 30 bytes of header, then the bytes of the entry.
+ *
+ *    0  4  magic and format: `T` `W` 0x01 0x00
+ *    4  8  version, unsigned, big-endian
+ *   12  6  written at, milliseconds of Redis' clock, unsigned, big-endian
+ *   18  6  stale at, likewise
+ *   24  6  gone at, likewise; the key's expiry in Redis is the same moment
+ *
+ * Headers are written by scripts only (`scripts/prelude.ts`), since only they know Redis' time; they are read here.
+ */
+export const HEADER_BYTES = 30;
+
+const MAGIC = 0x54570100;
+
+/**
+ * Reads a stored entry. Never throws.
+ *
+ * @param now Redis' time, never earlier than it truly is.
+ * @returns `undefined` for an entry whose life is over.
+ */
+export function decodeEnvelope(stored: Buffer, now: RedisTime): L2Found | L2Damaged | undefined {
+  const entry = decode(stored, now);
+  return entry.status === 'found' && entry.keepMs <= 0 ? undefined : entry;
+}
+
+/**
+ * Reads a stored entry of which a script has just said that it lives. If it died on the way here, it is given the smallest
+ * life that there is: it is over before anyone can use it.
+ */
+export function decodeLiving(stored: Buffer, now: RedisTime): L2Found | L2Damaged {
+  const entry = decode(stored, now);
+  return entry.status === 'found' && entry.keepMs <= 0 ? { ...entry, keepMs: Number.MIN_VALUE } : entry;
+}
+
+function decode(stored: Buffer, now: RedisTime): L2Found | L2Damaged {
+  if (stored.length < HEADER_BYTES) return damaged(`${stored.length} bytes are too few for a header`);
+  if (stored.readUInt32BE(0) !== MAGIC) return damaged('the header is not one of ours, or of a newer format');
+  const version = Number(stored.readBigUInt64BE(4));
+  const writtenAt = stored.readUIntBE(12, 6);
+  const staleAt = stored.readUIntBE(18, 6);
+  const goneAt = stored.readUIntBE(24, 6);
+  if (!Number.isSafeInteger(version) || version < 1 || staleAt > goneAt)
+    return damaged('the header contradicts itself');
+  return {
+    status: 'found',
+    bytes: detach(stored.subarray(HEADER_BYTES)),
+    version,
+    ageMs: Math.max(0, now - writtenAt),
+    freshMs: staleAt - now,
+    keepMs: goneAt - now,
+  };
+}
+
+function damaged(reason: string): L2Damaged {
+  return { status: 'damaged', reason, version: 0 };
+}
+
+// A reply is a window on what came from the socket in one piece, up to 64 KiB. Whoever keeps a small one would keep all of
+// it, so it gets memory of its own, unless it is most of it anyway.
+function detach(bytes: Buffer): Uint8Array {
+  if (bytes.length * 2 < bytes.buffer.byteLength) return Uint8Array.prototype.slice.call(bytes);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -1,0 +1,158 @@
+import {
+  type L2,
+  type L2CallOptions,
+  L2ClosedError,
+  type L2Feed,
+  type L2Health,
+  type L2Host,
+  L2InUseError,
+  type L2Leases,
+  type L2Life,
+  type L2LogicalTime,
+  type L2Read,
+  L2TimeoutError,
+  type L2Write,
+  type L2Written,
+} from '@tierwise/l2';
+import { Calls } from './calls.js';
+import { RedisClock } from './clock.js';
+import { feedConnection } from './connection.js';
+import { Context, unreachable } from './context.js';
+import { Entries } from './entries.js';
+import { Feed } from './feed.js';
+import { Health } from './health.js';
+import { Leases } from './leases.js';
+import { LogicalTime } from './logical-time.js';
+import { NAME } from './name.js';
+import { type RedisL2Options, type Settings, settingsOf } from './options.js';
+import { StandaloneTopology } from './standalone.js';
+
+/** How often Redis is asked for its time on connect. The quickest answer tells most. */
+const CLOCK_SAMPLES = 3;
+
+/**
+ * A second tier on Redis 6.2 or later, or Valkey.
+ *
+ * ```ts
+ * createHierarchy({ l2: redisL2({ url: 'redis://localhost:6379' }) });
+ * ```
+ *
+ * Nothing is connected before it is opened. What is promised is said in the contract, `L2` of `@tierwise/l2`; how it looks in
+ * Redis, in the README.
+ *
+ * @throws {@link L2InvalidError} for options that make no sense.
+ */
+export function redisL2(options: RedisL2Options): L2 {
+  return new RedisL2(settingsOf(options));
+}
+
+/** Wires the parts: one connection for commands, one for the feed, and what is asked over them. */
+class RedisL2 implements L2 {
+  readonly name = NAME;
+  readonly leases: L2Leases;
+  readonly time: L2LogicalTime;
+  readonly feed: L2Feed;
+  readonly #settings: Settings;
+  readonly #calls: Calls;
+  readonly #context: Context;
+  readonly #entries: Entries;
+  readonly #feed: Feed;
+  readonly #health: Health;
+  #host: L2Host | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#calls = new Calls(settings.commandTimeout);
+    this.#context = new Context(this.#calls, new StandaloneTopology(settings), new RedisClock(settings.now));
+    this.#entries = new Entries(this.#context);
+    this.#feed = new Feed({
+      context: this.#context,
+      connection: feedConnection(settings),
+      heartbeatInterval: settings.heartbeatInterval,
+      answerLimit: settings.commandTimeout,
+    });
+    this.#health = new Health(this.#context, this.#feed);
+    this.leases = new Leases(this.#context);
+    this.time = new LogicalTime(this.#context);
+    this.feed = this.#feed;
+  }
+
+  async open(host: L2Host): Promise<void> {
+    if (this.#calls.isClosed) throw new L2ClosedError(NAME);
+    if (this.#host !== undefined) throw new L2InUseError(NAME);
+    this.#host = host;
+    this.#context.origin = host.origin;
+    const { topology } = this.#context;
+    try {
+      await this.#calls.run('open', undefined, () => this.#firstAnswer(), this.#settings.connectTimeout);
+    } catch (error) {
+      throw error instanceof L2TimeoutError && topology.lastError ? unreachable('open', topology.lastError) : error;
+    } finally {
+      this.#calls.open();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#calls.close();
+    await Promise.all([this.#feed.close(), this.#context.topology.close()]);
+  }
+
+  /** Connects, and goes on doing so. Resolves with the first answer. */
+  #firstAnswer(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#context.topology.connect({
+        onReady: () => {
+          this.#greet().then(resolve, (error: Error) => {
+            // A connection that was lost is followed by another; what Redis refuses, it will refuse again.
+            if (error.name === 'ReplyError') reject(error);
+          });
+        },
+        onLost: () => {
+          this.#context.clock.forget();
+          this.#calls.failAll(unreachable('the call', undefined));
+        },
+      });
+      this.#feed.start(this.#host as L2Host);
+    });
+  }
+
+  /** What is asked on each new connection: whether Redis does answer, and what time it has. */
+  async #greet(): Promise<void> {
+    for (let i = 0; i < CLOCK_SAMPLES; i += 1) await this.#context.learnTime((reply) => reply);
+    await this.#context.topology.ping();
+  }
+
+  read(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<L2Read[]> {
+    return this.#entries.read(namespace, keys, options);
+  }
+
+  write(namespace: string, entries: readonly L2Write[], options?: L2CallOptions): Promise<L2Written[]> {
+    return this.#entries.write(namespace, entries, options);
+  }
+
+  delete(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<boolean[]> {
+    return this.#entries.delete(namespace, keys, options);
+  }
+
+  expire(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<boolean[]> {
+    return this.#entries.expire(namespace, keys, options);
+  }
+
+  touch(namespace: string, keys: readonly string[], life: L2Life, options?: L2CallOptions): Promise<boolean[]> {
+    return this.#entries.touch(namespace, keys, life, options);
+  }
+
+  purge(namespace: string, options?: L2CallOptions): Promise<number> {
+    return this.#entries.purge(namespace, options);
+  }
+
+  health(options?: L2CallOptions): Promise<L2Health> {
+    return this.#health.ask(options);
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * What scripts have in common. All numbers are Lua doubles and stay exact up to 2^53; as text they go through `%.0f`, since
+ * Lua itself would write a microsecond as 1.7e+15.
+ *
+ * - `micros`, `now`: Redis' time, in microseconds and in whole milliseconds. One moment for the whole script.
+ */
+export const TIME = `
+local clock = redis.call('TIME')
+local micros = clock[1] * 1000000 + clock[2]
+local now = math.floor(micros / 1000)
+local function text(number) return string.format('%.0f', number) end
+`;
+
+/**
+ * Reading and writing headers; the layout is told in `envelope.ts`.
+ *
+ * - `header(key)`: `version, stale at, gone at` of the entry that lives there; 0 for bytes that are not ours; nil for no entry.
+ *   A value of another type counts as none: MGET, by which nodes read, shows it as nil, and SET writes over it.
+ * - `stamp(version, fresh, keep)`: a header for an entry that is written now.
+ */
+export const HEADER = `
+local MAGIC = 'TW\\1\\0'
+local function header(key)
+  local head = redis.pcall('GETRANGE', key, 0, 29)
+  if type(head) ~= 'string' then return nil end
+  if head == '' and redis.call('EXISTS', key) == 0 then return nil end
+  if #head < 30 or string.sub(head, 1, 4) ~= MAGIC then return 0 end
+  local version, _, stale, gone = struct.unpack('>I8I6I6I6', head, 5)
+  if gone <= now then return nil end
+  return version, stale, gone
+end
+local function stamp(version, fresh, keep)
+  return MAGIC .. struct.pack('>I8I6I6I6', version, now, now + fresh, now + keep)
+end
+`;
+
+/**
+ * Telling the followers.
+ *
+ * `tell(channel, origin, cause, keys)`: `origin` and `keys` are JSON already, see `message.ts`.
+ */
+export const NEWS = `
+local function tell(channel, origin, cause, keys)
+  if #keys == 0 then return end
+  redis.call('PUBLISH', channel, '[1,"changed",' .. origin .. ',"' .. cause .. '",[' .. table.concat(keys, ',') .. ']]')
+end
+`;

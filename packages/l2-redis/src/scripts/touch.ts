@@ -1,0 +1,31 @@
+import { HEADER, NEWS, TIME } from './prelude.js';
+import { script } from './script.js';
+
+/**
+ * Gives entries a new life, counted from now; tells the followers of those that there are. Leases stay.
+ *
+ * KEYS: per entry its key.
+ * ARGV: channel, origin, freshMs, keepMs; per entry the key as JSON.
+ * Answers: micros; per entry 1 or 0, whether there was one. Bytes that are not ours stay as they are and count as none.
+ */
+export const TOUCH = script(
+  'touch',
+  TIME,
+  HEADER,
+  NEWS,
+  `
+local reply, told = { micros }, {}
+local stale, gone = now + tonumber(ARGV[3]), now + tonumber(ARGV[4])
+for i = 1, #KEYS do
+  local _, living = header(KEYS[i])
+  reply[i + 1] = living and 1 or 0
+  if living then
+    redis.call('SETRANGE', KEYS[i], 18, struct.pack('>I6I6', stale, gone))
+    redis.call('PEXPIREAT', KEYS[i], text(gone))
+    told[#told + 1] = ARGV[i + 4]
+  end
+end
+tell(ARGV[1], ARGV[2], 'touch', told)
+return reply
+`,
+);

@@ -1,0 +1,41 @@
+import { HEADER, NEWS, TIME } from './prelude.js';
+import { script } from './script.js';
+
+/**
+ * Stores entries, revokes their leases, tells the followers. A version is Redis' microsecond, or one more than the version
+ * that it replaces.
+ *
+ * KEYS: per entry its key and its lease's.
+ * ARGV: channel, origin; per entry: freshMs, keepMs, the lease of a fill or '', the key as JSON, the bytes.
+ * Answers: micros; per entry its version, 0 for refused.
+ */
+export const WRITE = script(
+  'write',
+  TIME,
+  HEADER,
+  NEWS,
+  `
+local reply, told, telling = { micros }, {}, nil
+for i = 1, #KEYS / 2 do
+  local entry, lease, at = KEYS[2 * i - 1], KEYS[2 * i], 5 * i - 2
+  local token = ARGV[at + 2]
+  if token ~= '' and redis.pcall('GET', lease) ~= token then
+    reply[i + 1] = 0
+  else
+    local fresh, keep = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    local version = math.max(micros, (header(entry) or 0) + 1)
+    redis.call('SET', entry, stamp(version, fresh, keep) .. ARGV[at + 4], 'PXAT', text(now + keep))
+    redis.call('DEL', lease)
+    local cause = token == '' and 'write' or 'fill'
+    if telling ~= cause then
+      if telling then tell(ARGV[1], ARGV[2], telling, told) end
+      told, telling = {}, cause
+    end
+    told[#told + 1] = ARGV[at + 3]
+    reply[i + 1] = version
+  end
+end
+if telling then tell(ARGV[1], ARGV[2], telling, told) end
+return reply
+`,
+);
