@@ -7,8 +7,11 @@ import { root, run, tool } from './run.mjs';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** pnpm through npx, at the version that package.json names: a machine needs no more than Node and npm. */
-export const pnpm = ['npx', '--yes', manifest.packageManager];
+/**
+ * pnpm through npx, at the version that package.json names: a machine needs no more than Node and npm. The package is
+ * named by its option, since within `npx -p node@24 …` the short form would look for pnpm in that package.
+ */
+export const pnpm = ['npx', '--yes', `--package=${manifest.packageManager}`, '--', 'pnpm'];
 
 /** Installs and builds, printing a line for each; ends the process where one fails. */
 export async function prepare() {
