@@ -1,0 +1,84 @@
+import type { L1Timers } from './options.js';
+
+/** Shortest time between two runs, in milliseconds: what a run costs (see below) is then at most 0.05 % of a core. */
+export const MIN_INTERVAL_MS = 5_000;
+
+/** Longest time between two runs, in milliseconds: what is dead takes room no longer than that, however quiet it was. */
+export const MAX_INTERVAL_MS = 120_000;
+
+/** Most entries that one run looks at: about 2 ms of the event loop, and all of an L1 of the default size. */
+export const ENTRIES_PER_RUN = 10_000;
+
+/** From this share of dead ones among the inspected on, the next run comes twice as soon. */
+const BUSY_SHARE = 0.1;
+
+/** Up to this share of dead ones among the inspected, the next run comes half as soon. */
+const QUIET_SHARE = 0.01;
+
+/** What one run saw. */
+export interface CleanUpRun {
+  readonly inspected: number;
+  readonly dead: number;
+}
+
+/**
+ * Decides when dead entries are looked for. There is a timer exactly while something can expire; its interval follows the
+ * share of dead entries that the runs find (Redis' active expiry takes the same measure).
+ *
+ * Correctness does not hang on it: dead entries are never served, and the bounds hold with them. It gives memory back.
+ */
+export class CleanUp {
+  readonly #timers: L1Timers;
+  readonly #inspect: (most: number) => CleanUpRun;
+  #intervalMs = MIN_INTERVAL_MS;
+  #timer: unknown;
+  #waiting = false;
+  #needed = false;
+  #closed = false;
+
+  constructor(timers: L1Timers, inspect: (most: number) => CleanUpRun) {
+    this.#timers = timers;
+    this.#inspect = inspect;
+  }
+
+  /** Says whether there is something that can expire. Cheap when nothing changed. */
+  need(needed: boolean): void {
+    if (needed === this.#needed) return;
+    this.#needed = needed;
+    this.#stop();
+    this.#intervalMs = MIN_INTERVAL_MS;
+    this.#start();
+  }
+
+  /** Stops for good. */
+  close(): void {
+    this.#closed = true;
+    this.#stop();
+  }
+
+  readonly #run = (): void => {
+    this.#waiting = false;
+    try {
+      this.#adapt(this.#inspect(ENTRIES_PER_RUN));
+    } finally {
+      this.#start();
+    }
+  };
+
+  #adapt({ inspected, dead }: CleanUpRun): void {
+    if (dead >= inspected * BUSY_SHARE) this.#intervalMs = Math.max(MIN_INTERVAL_MS, this.#intervalMs / 2);
+    else if (dead <= inspected * QUIET_SHARE) this.#intervalMs = Math.min(MAX_INTERVAL_MS, this.#intervalMs * 2);
+  }
+
+  #start(): void {
+    if (!this.#needed || this.#closed || this.#waiting) return;
+    this.#waiting = true;
+    this.#timer = this.#timers.setTimer(this.#run, this.#intervalMs);
+  }
+
+  #stop(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#timers.clearTimer(this.#timer);
+  }
+}
