@@ -15,13 +15,19 @@ export function toGraph(value: unknown): GraphNode {
   }
 }
 
+/** A field's name, an element's index, or what spells out any other access. Text is made of them only for an error. */
+type Step = string | number | (() => string);
+
+const MAX_PATH_STEPS = 50;
+
 class GraphWriter {
   readonly #numbers = new Map<object, number>();
   /** How to get from the value to the node at hand. It stays as it is when something throws. */
-  readonly #steps: string[] = [];
+  readonly #steps: Step[] = [];
 
   path(): string {
-    return `value${this.#steps.length > 50 ? `${this.#steps.slice(0, 50).join('')}…` : this.#steps.join('')}`;
+    const steps = this.#steps.slice(0, MAX_PATH_STEPS).map(accessor);
+    return `value${steps.join('')}${this.#steps.length > MAX_PATH_STEPS ? '…' : ''}`;
   }
 
   node(value: unknown): GraphNode {
@@ -45,9 +51,17 @@ class GraphWriter {
     throw new UnserializableError(this.path(), problem);
   }
 
-  #step(step: string, value: unknown): GraphNode {
+  #step(step: Step, value: unknown): GraphNode {
     this.#steps.push(step);
     const node = this.node(value);
+    this.#steps.pop();
+    return node;
+  }
+
+  /** Reads after stepping, so that the path of an accessor that throws is its own. */
+  #field(object: object, key: string): GraphNode {
+    this.#steps.push(key);
+    const node = this.node(Reflect.get(object, key));
     this.#steps.pop();
     return node;
   }
@@ -67,9 +81,9 @@ class GraphWriter {
       case 'array':
         return this.#array(value as unknown[]);
       case 'object':
-        return this.#fields(Tag.object, value as Record<string, unknown>);
+        return this.#fields(Tag.object, value);
       case 'null-object':
-        return this.#fields(Tag.nullObject, value as Record<string, unknown>);
+        return this.#fields(Tag.nullObject, value);
       case 'map':
         return this.#map(value as Map<unknown, unknown>);
       case 'set':
@@ -105,32 +119,31 @@ class GraphWriter {
       this.#refuse(`is an array with the extra property ${JSON.stringify(last)}`);
     if (indices.length === array.length) {
       const node: unknown[] = [Tag.array];
-      for (let i = 0; i < indices.length; i += 1) node.push(this.#step(`[${i}]`, array[i]));
+      for (let i = 0; i < array.length; i += 1) node.push(this.#step(i, array[i]));
       return node;
     }
     const node: unknown[] = [Tag.sparseArray, array.length];
-    for (const index of indices) node.push(Number(index), this.#step(`[${index}]`, array[Number(index)]));
+    for (const index of indices.map(Number)) node.push(index, this.#step(index, array[index]));
     return node;
   }
 
-  #fields(tag: number, object: Record<string, unknown>): GraphNode {
+  #fields(tag: number, object: object): GraphNode {
     this.#refuseSymbols(object);
     const node: unknown[] = [tag];
-    for (const key of Object.keys(object)) node.push(this.node(key), this.#step(property(key), object[key]));
+    for (const key of Object.keys(object)) node.push(this.node(key), this.#field(object, key));
     return node;
   }
 
   #map(map: ReadonlyMap<unknown, unknown>): GraphNode {
     this.#refuseExtras(map);
     const node: unknown[] = [Tag.map];
+    let i = 0;
     for (const [key, value] of map) {
-      node.push(this.#step(`.keys()[${(node.length - 1) / 2}]`, key));
-      node.push(
-        this.#step(
-          typeof key === 'string' ? `.get(${JSON.stringify(key)})` : `.values()[${(node.length - 2) / 2}]`,
-          value,
-        ),
-      );
+      const index = i;
+      node.push(this.#step(() => `.keys()[${index}]`, key));
+      const step = () => (typeof key === 'string' ? `.get(${JSON.stringify(key)})` : `.values()[${index}]`);
+      node.push(this.#step(step, value));
+      i += 1;
     }
     return node;
   }
@@ -138,7 +151,10 @@ class GraphWriter {
   #set(set: ReadonlySet<unknown>): GraphNode {
     this.#refuseExtras(set);
     const node: unknown[] = [Tag.set];
-    for (const element of set) node.push(this.#step(`.values()[${node.length - 1}]`, element));
+    for (const element of set) {
+      const index = node.length - 1;
+      node.push(this.#step(() => `.values()[${index}]`, element));
+    }
     return node;
   }
 
@@ -147,8 +163,7 @@ class GraphWriter {
     const node: unknown[] = [Tag.error, errorClassOf(error)];
     const enumerable = new Set(Object.keys(error));
     for (const key of new Set(['message', 'stack', 'cause', 'errors', ...enumerable])) {
-      if (!Object.hasOwn(error, key)) continue;
-      node.push(this.node(key), enumerable.has(key), this.#step(property(key), Reflect.get(error, key)));
+      if (Object.hasOwn(error, key)) node.push(this.node(key), enumerable.has(key), this.#field(error, key));
     }
     return node;
   }
@@ -185,8 +200,10 @@ function isIndex(key: string): boolean {
   return Number.isInteger(index) && index >= 0 && index < 2 ** 32 - 1 && String(index) === key;
 }
 
-function property(key: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`;
+function accessor(step: Step): string {
+  if (typeof step === 'function') return step();
+  if (typeof step === 'string' && /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step)) return `.${step}`;
+  return `[${JSON.stringify(step)}]`;
 }
 
 /** Says what an object is, without trusting it. */
