@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type Bench, bytesOf, found, LONG, lease, leaseStatus, put, textAt } from '../bench.js';
+import { type Bench, bytesOf, fill, found, LONG, lease, leaseStatus, put, textAt } from '../bench.js';
 import { casesOf, type L2Case } from '../case.js';
 
 export const entries: L2Case[] = casesOf(
@@ -19,6 +19,7 @@ export const entries: L2Case[] = casesOf(
     ['touch gives a new life, stale entries included, and leaves bytes and version', touch],
     ['touch can shorten a life', touchShortens],
     ['a read changes nothing', readChangesNothing],
+    ['a fill by a token that was never granted is refused, with leases and without', inventedToken],
     ['purge removes all entries, more than one page of them, and tells how many', purge],
     ['purge revokes leases', purgeRevokes, 'leases'],
     ['purge leaves marks and the counter', purgeLeavesTime, 'time'],
@@ -138,6 +139,14 @@ async function readChangesNothing(bench: Bench): Promise<void> {
   assert.ok(last.ageMs >= first.ageMs + 4, `age went from ${first.ageMs} to ${last.ageMs}`);
   assert.ok(last.keepMs <= first.keepMs - 4, `keepMs went from ${first.keepMs} to ${last.keepMs}`);
   assert.ok(last.freshMs <= first.freshMs - 4, `freshMs went from ${first.freshMs} to ${last.freshMs}`);
+}
+
+async function inventedToken(bench: Bench): Promise<void> {
+  const node = await bench.node();
+  for (const token of ['', 'invented', '*', 'undefined']) {
+    assert.equal(await fill(node, bench.namespace, 'a', token), false, JSON.stringify(token));
+  }
+  assert.equal(await textAt(node, bench.namespace, 'a'), undefined);
 }
 
 async function purge(bench: Bench): Promise<void> {

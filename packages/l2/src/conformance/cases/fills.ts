@@ -31,7 +31,6 @@ export const fills: L2Case[] = casesOf(
     ],
     ['a fill whose lease ran out is refused, also if nobody took it over', ranOut],
     ['a second fill by the same lease is refused, in the same batch too', secondFill],
-    ['a fill by an invented token is refused', invented],
     ['a refused fill leaves the lease that is in force, and the entry, as they were', refusedHarmsNothing],
     ['a revoked lease never comes back, nor does a new grant legitimate the old token', neverBack],
     ['touch leaves the lease in force', afterTouch],
@@ -95,14 +94,6 @@ async function secondFill(bench: Bench): Promise<void> {
     ['stored', 'refused'],
   );
   assert.equal(await textAt(node, bench.namespace, 'b'), 'first');
-}
-
-async function invented(bench: Bench): Promise<void> {
-  const node = await bench.node();
-  for (const token of ['', 'invented', '*', 'undefined']) {
-    assert.equal(await fill(node, bench.namespace, ONE, token), false, JSON.stringify(token));
-  }
-  assert.equal(await textAt(node, bench.namespace, ONE), undefined);
 }
 
 async function refusedHarmsNothing(bench: Bench): Promise<void> {

@@ -275,6 +275,11 @@ proveGroups(
       noticedBy: ['a read changes nothing'],
     },
     {
+      name: 'a fill is stored whatever its token',
+      instead: writes((entry) => ({ ...entry, lease: undefined })),
+      noticedBy: ['a fill by a token that was never granted is refused, with leases and without'],
+    },
+    {
       name: 'purge stops after its first page',
       instead: (sound) => ({
         purge: async (namespace, options) => {

@@ -229,7 +229,6 @@ proveGroups(
         'a fill whose lease was revoked by a delete is refused',
         'a fill whose lease ran out is refused, also if nobody took it over',
         'a second fill by the same lease is refused, in the same batch too',
-        'a fill by an invented token is refused',
         'a refused fill leaves the lease that is in force, and the entry, as they were',
         BATCH,
       ],
