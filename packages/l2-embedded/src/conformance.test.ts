@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type L2TestStore, l2Conformance } from '@tierwise/l2/conformance';
 import { embeddedL2 } from './embedded.js';
 import { storeKey } from './key-codec.js';
+import { locate } from './location.js';
 import { spaceOf } from './space.js';
 import { acquireStore, releaseStore } from './store.js';
 import type { Transaction } from './transaction.js';
@@ -17,7 +18,7 @@ l2Conformance('embedded', {
 
     /** Reaches into the store behind the backend's back. */
     async function tamper(deed: (txn: Transaction) => void): Promise<void> {
-      const store = await acquireStore(dir);
+      const store = await acquireStore(locate(dir, 'process'));
       await store.write({ origin: 'tamperer', now: clock.now }, deed);
       await releaseStore(store);
     }

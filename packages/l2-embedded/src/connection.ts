@@ -1,6 +1,7 @@
 import type { L2Host } from '@tierwise/l2';
 import { Call } from './call.js';
 import { FeedReader } from './feed.js';
+import { locate } from './location.js';
 import type { ResolvedOptions } from './options.js';
 import { acquireStore, releaseStore, type Store } from './store.js';
 import { Sweeper } from './sweeper.js';
@@ -20,7 +21,7 @@ export async function connect(
   host: L2Host,
   follows: ReadonlySet<string>,
 ): Promise<Connection> {
-  const store = await acquireStore(options.dir);
+  const store = await acquireStore(locate(options.dir, options.durability));
   let feed: FeedReader | undefined;
   try {
     const actor: Actor = {

@@ -288,14 +288,11 @@ class EmbeddedL2 implements L2 {
     });
   }
 
-  async #transact<T>(connection: Connection, call: Call, deed: (txn: Transaction) => T): Promise<T> {
-    const { store, actor } = connection;
-    const result = await store.write(actor, (txn) => {
+  async #transact<T>({ store, actor }: Connection, call: Call, deed: (txn: Transaction) => T): Promise<T> {
+    return store.write(actor, (txn) => {
       call.check();
       return deed(txn);
     });
-    if (this.#node.options.durability === 'power') await store.flushed();
-    return result;
   }
 }
 

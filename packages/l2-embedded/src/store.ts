@@ -1,7 +1,7 @@
-import { mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { L2UnavailableError } from '@tierwise/l2';
 import { open, type RootDatabase } from 'lmdb';
+import type { Location } from './location.js';
 import type { LogBounds } from './news-log.js';
 import { NAME } from './options.js';
 import { Tables } from './tables.js';
@@ -14,13 +14,13 @@ const MAX_READERS = 1024;
 const stores = new Map<string, { readonly store: Store; users: number; closing: Promise<void> | undefined }>();
 
 /**
- * Opens the store in a directory, or joins those who have it open in this process. Two environments of one process on one file would
+ * Opens the store at a location, or joins those who have it open in this process. Two environments of one process on one file would
  * wait for each other's write lock for ever, so that all nodes of a process share one. Each caller calls {@link releaseStore} once.
  *
  * @throws L2UnavailableError (as a rejection)
  */
-export async function acquireStore(dir: string): Promise<Store> {
-  const path = realDirectory(dir);
+export async function acquireStore(location: Location): Promise<Store> {
+  const { path } = location;
   for (;;) {
     const known = stores.get(path);
     if (known === undefined) break;
@@ -30,7 +30,7 @@ export async function acquireStore(dir: string): Promise<Store> {
     }
     await known.closing;
   }
-  const store = new Store(path);
+  const store = new Store(location);
   stores.set(path, { store, users: 1, closing: undefined });
   return store;
 }
@@ -52,7 +52,7 @@ export class Store {
   readonly #tables: Tables;
 
   /** To be used through {@link acquireStore}, but in tests. */
-  constructor(path: string, logBounds?: LogBounds) {
+  constructor({ path, waitsForDisk }: Location, logBounds?: LogBounds) {
     this.path = path;
     try {
       this.#root = open<Buffer, Buffer>({
@@ -62,6 +62,8 @@ export class Store {
         keyEncoding: 'binary',
         maxDbs: 16,
         maxReaders: MAX_READERS,
+        overlappingSync: false,
+        noSync: !waitsForDisk,
       });
     } catch (error) {
       throw unavailable('the store cannot be opened', error);
@@ -109,23 +111,9 @@ export class Store {
     }
   }
 
-  /** Resolves once all that was committed so far is on the disk. */
-  async flushed(): Promise<void> {
-    await this.#root.flushed;
-  }
-
   /** Resolves when the file is closed; waits for transactions that are under way. */
   async close(): Promise<void> {
     await this.#root.close();
-  }
-}
-
-function realDirectory(dir: string): string {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-    return realpathSync(dir);
-  } catch (error) {
-    throw unavailable('the directory cannot be made', error);
   }
 }
 
