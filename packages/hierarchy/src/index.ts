@@ -1,1 +1,32 @@
-export {};
+export type { BatchLoadContext, BatchLoaded, BatchLoader } from './batch.js';
+export type { Cache, CacheEntry, InvalidateOptions, LoadManyOptions, WrapOptions } from './cache.js';
+export { type Clock, systemClock } from './clock.js';
+export { EncryptionKeyError, UnserializableError } from './codec/index.js';
+export type { Definition, DefinitionOptions } from './define.js';
+export type { ByteSize, Duration } from './duration.js';
+export {
+  type ErrorPlace,
+  HierarchyClosedError,
+  InvalidDurationError,
+  InvalidKeyError,
+  InvalidOptionError,
+  InvalidValueError,
+  L2FailedError,
+  LoadFailedError,
+  TierwiseError,
+  type TierwiseErrorCode,
+} from './errors.js';
+export type { HierarchyEvent, HierarchyEventOf, HierarchyEventType } from './events.js';
+export { createHierarchy, type Hierarchy } from './hierarchy.js';
+export type { InvalidationMode } from './invalidate.js';
+export type { Loader } from './load.js';
+export type { LoadContext } from './load-context.js';
+export type {
+  EncryptionKey,
+  EncryptionOptions,
+  HierarchyOptions,
+  L1Options,
+  LeaseOptions,
+} from './options.js';
+export type { LoadOptions, PolicyOptions, ReadOptions, StoreOptions } from './policy.js';
+export type { CacheStats, HierarchyStats, TierStats } from './stats.js';

@@ -70,7 +70,7 @@ async function codecs(): Promise<[string, Codec][]> {
   ];
 }
 
-describe(`${RUNS} times`, () => {
+describe(`${RUNS} times`, { timeout: 60_000 }, () => {
   it('mutated bytes: unpack never throws, and never accepts anything but the original', async () => {
     for (const [name, codec] of await codecs()) {
       const below = random(1);

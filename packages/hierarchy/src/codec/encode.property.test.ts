@@ -91,13 +91,13 @@ function shape(value: unknown, met = new Map<unknown, number>()): unknown {
   return [Object.prototype.toString.call(value), ...children.map((child) => shape(child, met))];
 }
 
-describe('whatever is encoded', () => {
+describe('whatever is encoded', { timeout: 60_000 }, () => {
   it('comes back equal and of the same type', () => {
     fc.assert(
       fc.property(anyValue, (value) => {
         expect(isDeepStrictEqual(decode(encode(value)), value)).toBe(true);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -106,7 +106,7 @@ describe('whatever is encoded', () => {
       fc.property(anyGraph, (value) => {
         expect(shape(decode(encode(value)))).toStrictEqual(shape(value));
       }),
-      { numRuns: 2_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -116,7 +116,7 @@ describe('whatever is encoded', () => {
         const payload = encode(value);
         expect(encode(decode(payload))).toStrictEqual(payload);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -127,7 +127,7 @@ describe('whatever is encoded', () => {
         freezeShareable(copy);
         expect(encode(copy)).toStrictEqual(encode(value));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 });

@@ -61,10 +61,6 @@ function hasPlainFields(object: Record<string, unknown>, depth: number, seen: Se
 }
 
 function hasPlainElements(array: readonly unknown[], depth: number, seen: Set<object>): boolean {
-  const { length } = array;
-  for (let i = 0; i < length; i += 1) {
-    const element = array[i];
-    if (element === undefined ? !(i in array) : !isPlainNode(element, depth + 1, seen)) return false;
-  }
-  return Object.keys(array).length === length;
+  for (let i = 0; i < array.length; i += 1) if (!isPlainNode(array[i], depth + 1, seen)) return false;
+  return Object.keys(array).length === array.length; // neither holes nor extra properties
 }

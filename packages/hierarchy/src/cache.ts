@@ -1,0 +1,312 @@
+import { type BatchLoader, findMany, findOrLoadMany } from './batch.js';
+import { type Definition, type DefinitionOptions, define } from './define.js';
+import { InvalidOptionError, InvalidValueError } from './errors.js';
+import { type InvalidationMode, invalidate, purge } from './invalidate.js';
+import type { Loader } from './load.js';
+import { checkKey, checkTags } from './names.js';
+import { checkNames } from './options.js';
+import {
+  checkLoadOptions,
+  checkStoreOptions,
+  type LoadOptions,
+  POLICY_NAMES,
+  type Policy,
+  type PolicyOptions,
+  type ReadOptions,
+  refinePolicy,
+  type StoreOptions,
+} from './policy.js';
+import { find, findOrLoad, lookUp } from './read.js';
+import type { Space } from './space.js';
+import { type CacheStats, toStats } from './stats.js';
+import { remove, set, touch } from './write.js';
+
+/** A value with what is known of it. */
+export interface CacheEntry<V> {
+  readonly key: string;
+  readonly value: V;
+  /** The tier that answered this call. */
+  readonly tier: 'l1' | 'l2';
+  /** Milliseconds since it was written. */
+  readonly ageMs: number;
+  /** Milliseconds for which it is still fresh. */
+  readonly freshMs: number;
+  readonly tags: readonly string[];
+}
+
+/** Options of a batch that may load. */
+export interface LoadManyOptions extends Omit<LoadOptions, 'tags'> {
+  /** The tags of all values, or a function that gives each key's. */
+  readonly tags?: readonly string[] | ((key: string) => readonly string[]) | undefined;
+}
+
+/** Options of {@link Cache.wrap}. */
+export interface WrapOptions<A extends readonly unknown[]> extends PolicyOptions {
+  /** The key under which the result for these arguments is kept. */
+  readonly key: (...args: A) => string;
+  readonly tags?: readonly string[] | ((...args: A) => readonly string[]) | undefined;
+}
+
+/** Options of an invalidation. */
+export interface InvalidateOptions {
+  /** `'delete'`, the default: every earlier value is dead. `'expire'`: it is no longer fresh. */
+  readonly mode?: InvalidationMode | undefined;
+}
+
+/**
+ * One namespace of a hierarchy: what services read, load, write and invalidate through.
+ *
+ * Values that reads hand out are deep-frozen by default and shared among readers (see {@link HierarchyOptions.returns}).
+ * `undefined` is absence, `null` is a value. Calls reject with a {@link TierwiseError} for what was asked wrongly, and with
+ * whatever a loader threw; no fault of L2 comes out of a read.
+ */
+export class Cache {
+  readonly #space: Space;
+  readonly #policy: Policy;
+  readonly #openSpace: (name: string) => Space;
+
+  /** Not for use: handles come from {@link createHierarchy} and {@link Cache.namespace}. */
+  constructor(space: Space, policy: Policy, openSpace: (name: string) => Space) {
+    this.#space = space;
+    this.#policy = policy;
+    this.#openSpace = openSpace;
+  }
+
+  /** The namespace's full name. */
+  get name(): string {
+    return this.#space.name;
+  }
+
+  // Read ----------------------------------------------------------------------------------------------------------------
+
+  /** The value from either tier, or `undefined`. Never loads. */
+  async get<V = unknown>(key: string, options?: ReadOptions): Promise<V | undefined> {
+    return (await this.#find(key, options))?.value() as V | undefined;
+  }
+
+  /** The values of keys, in their order; `undefined` for each miss. What L1 lacks is one command to L2. */
+  async getMany<V = unknown>(keys: readonly string[], options?: ReadOptions): Promise<(V | undefined)[]> {
+    this.#check(keys);
+    const entries = await findMany(this.#space, keys, this.#policy.l1TtlMs, options?.signal);
+    return entries.map((entry) => entry?.value() as V | undefined);
+  }
+
+  /** Whether a value is in either tier. */
+  async has(key: string, options?: ReadOptions): Promise<boolean> {
+    return (await this.#find(key, options)) !== undefined;
+  }
+
+  /** The value if it is in L1, at once. Asks nobody and changes nothing but the order of use. */
+  peek<V = unknown>(key: string): V | undefined {
+    this.#check([key]);
+    return lookUp(this.#space, key)?.value() as V | undefined;
+  }
+
+  /** The value with its tier, age and tags, or `undefined`. */
+  async getEntry<V = unknown>(key: string, options?: ReadOptions): Promise<CacheEntry<V> | undefined> {
+    this.#check([key]);
+    const held = lookUp(this.#space, key);
+    const entry = held ?? (await find(this.#space, key, this.#policy.l1TtlMs, options?.signal));
+    if (entry === undefined) return undefined;
+    const now = this.#space.core.clock.now();
+    return {
+      key,
+      value: entry.value() as V,
+      tier: held === undefined ? 'l2' : 'l1',
+      ageMs: now - entry.writtenAt,
+      freshMs: entry.freshUntil - now,
+      tags: [...entry.userTags],
+    };
+  }
+
+  // Load ----------------------------------------------------------------------------------------------------------------
+
+  /**
+   * The value from L1, else from L2, else by `load`, which then fills both tiers. Concurrent misses of a key share one load:
+   * on this node always, across nodes where L2 has leases.
+   *
+   * @returns what L2 would return: the value after a round trip through the encoding. `undefined` if the loader had none.
+   * @throws what the loader throws; all who share the load get the same. `UnserializableError` for a value that cannot be kept.
+   */
+  async getOrSet<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
+    const space = this.#space;
+    space.core.work.checkOpen();
+    const entry = lookUp(space, key);
+    if (entry !== undefined) return entry.value() as V;
+    return this.#load(key, load, options, false);
+  }
+
+  /** As {@link Cache.getOrSet} for many keys, with one call of `load` for all that are in neither tier. */
+  async getOrSetMany<V>(
+    keys: readonly string[],
+    load: BatchLoader<V>,
+    options?: LoadManyOptions,
+  ): Promise<(V | undefined)[]> {
+    this.#check(keys);
+    const { tags = [], ...others } = options ?? {};
+    checkLoadOptions('getOrSetMany()', others);
+    const tagsOf = typeof tags === 'function' ? tags : () => tags;
+    for (const key of keys) checkTags(tagsOf(key));
+    const entries = await findOrLoadMany(this.#space, keys, {
+      loader: load,
+      policy: refinePolicy(this.#policy, others),
+      tagsOf,
+      signal: others.signal,
+    });
+    return entries.map((entry) => entry?.value() as V | undefined);
+  }
+
+  /** Loads anew though a fresh value may be held, unless a load is under way already: then that one's value. */
+  async refresh<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
+    return this.#load(key, load, options, true);
+  }
+
+  /** A function that answers from the cache and calls `fn` for what is not there. */
+  wrap<A extends readonly unknown[], V>(
+    fn: (...args: A) => V | PromiseLike<V>,
+    options: WrapOptions<A>,
+  ): (...args: A) => Promise<V> {
+    checkNames('wrap()', options, [...POLICY_NAMES, 'key', 'tags']);
+    const { key, tags = [], ...policy } = options;
+    if (typeof key !== 'function')
+      throw new InvalidOptionError('wrap() needs the option key, a function of the arguments');
+    return (...args) =>
+      this.getOrSet(key(...args), () => fn(...args), {
+        ...policy,
+        tags: typeof tags === 'function' ? tags(...args) : tags,
+      });
+  }
+
+  // Write ---------------------------------------------------------------------------------------------------------------
+
+  /** Stores a value in both tiers; peers drop theirs. When it resolves, no earlier value is served here any more. */
+  async set(key: string, value: unknown, options?: StoreOptions): Promise<void> {
+    await this.setMany([[key, value]], options);
+  }
+
+  /** Stores values, in as few commands as L2 allows. Of a key that comes twice, the later value counts. */
+  async setMany(items: Iterable<readonly [key: string, value: unknown]>, options?: StoreOptions): Promise<void> {
+    this.#space.core.work.checkOpen();
+    checkStoreOptions('set()', options);
+    const byKey = new Map(items);
+    for (const [key, value] of byKey) {
+      checkKey(key);
+      if (value === undefined) {
+        throw new InvalidValueError(
+          `undefined cannot be stored under ${JSON.stringify(key)}, since it means absence: store null, or delete the key`,
+          { namespace: this.name, key },
+        );
+      }
+    }
+    const pairs = [...byKey].map(([key, value]) => ({ key, value }));
+    await this.#track(set(this.#space, pairs, refinePolicy(this.#policy, options), options?.tags ?? []));
+  }
+
+  /** Removes a value from both tiers, and from peers. @returns whether there was one. */
+  async delete(key: string): Promise<boolean> {
+    return (await this.deleteMany([key]))[0] === true;
+  }
+
+  /** Removes values. @returns per key whether there was one. */
+  async deleteMany(keys: readonly string[]): Promise<boolean[]> {
+    this.#check(keys);
+    return this.#track(remove(this.#space, keys, 'delete'));
+  }
+
+  /** Makes a value stale in both tiers: no longer fresh. @returns whether there was one. */
+  async expire(key: string): Promise<boolean> {
+    this.#check([key]);
+    return (await this.#track(remove(this.#space, [key], 'expire')))[0] === true;
+  }
+
+  /** Gives a value a new life, from now on, without writing it anew. @returns whether there was one. */
+  async touch(key: string, options?: PolicyOptions): Promise<boolean> {
+    this.#check([key]);
+    if (options !== undefined) checkNames('touch()', options, POLICY_NAMES);
+    return (await this.#track(touch(this.#space, [key], refinePolicy(this.#policy, options))))[0] === true;
+  }
+
+  // Invalidate ----------------------------------------------------------------------------------------------------------
+
+  /** Makes every value that has one of these tags dead, or stale, on all nodes. Costs the same for one value and for a million. */
+  async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
+    this.#space.core.work.checkOpen();
+    checkTags(tags);
+    if (tags.length > 0) await this.#track(invalidate(this.#space, tags, modeOf(options)));
+  }
+
+  /** Makes every value of this namespace dead, or stale, on all nodes. Other namespaces stay, those below this one included. */
+  async clear(options?: InvalidateOptions): Promise<void> {
+    this.#space.core.work.checkOpen();
+    await this.#track(invalidate(this.#space, null, modeOf(options)));
+  }
+
+  /** Clears, and then physically removes from L2 what was cleared. Takes as long as there are keys. @returns how many there were. */
+  async purge(): Promise<number> {
+    await this.clear();
+    return this.#track(purge(this.#space));
+  }
+
+  // Shape ---------------------------------------------------------------------------------------------------------------
+
+  /**
+   * A namespace below this one: `a` of `shop` is `shop:a`. Handles of the same name share everything but their defaults.
+   *
+   * @param defaults what calls through this handle use where they say nothing else. Default: this handle's.
+   */
+  namespace(name: string, defaults?: PolicyOptions): Cache {
+    if (defaults !== undefined) checkNames('namespace()', defaults, POLICY_NAMES);
+    const space = this.#openSpace(`${this.name}:${name}`);
+    return new Cache(space, refinePolicy(this.#policy, defaults), this.#openSpace);
+  }
+
+  /** A kind of value: how its key and tags are made from typed parameters, how it is loaded, how long it lives. */
+  define<P, V>(options: DefinitionOptions<P, V>): Definition<P, V> {
+    return define(this, options);
+  }
+
+  /** This namespace's counts since the hierarchy was created. */
+  stats(): CacheStats {
+    return toStats([this.#space.counters]);
+  }
+
+  async #find(key: string, options: ReadOptions | undefined) {
+    this.#check([key]);
+    return lookUp(this.#space, key) ?? find(this.#space, key, this.#policy.l1TtlMs, options?.signal);
+  }
+
+  async #load<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Promise<V> {
+    this.#check([key]);
+    checkLoadOptions('getOrSet()', options);
+    if (typeof loader !== 'function') {
+      throw new InvalidOptionError(`the loader of ${JSON.stringify(key)} must be a function, not ${typeof loader}`);
+    }
+    const entry = await findOrLoad(this.#space, {
+      key,
+      loader,
+      policy: refinePolicy(this.#policy, options),
+      tags: options?.tags ?? [],
+      signal: options?.signal,
+      force,
+    });
+    return entry?.value() as V;
+  }
+
+  #check(keys: readonly string[]): void {
+    this.#space.core.work.checkOpen();
+    for (const key of keys) checkKey(key);
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    return this.#space.core.work.track(work);
+  }
+}
+
+function modeOf(options: InvalidateOptions | undefined): InvalidationMode {
+  checkNames('an invalidation', options, ['mode']);
+  const mode = options?.mode ?? 'delete';
+  if (mode !== 'delete' && mode !== 'expire') {
+    throw new InvalidOptionError(`mode must be 'delete' or 'expire', not ${JSON.stringify(mode)}`);
+  }
+  return mode;
+}

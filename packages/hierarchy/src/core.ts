@@ -1,0 +1,72 @@
+import type { L1 } from '@tierwise/l1';
+import type { Clock } from './clock.js';
+import type { Entry } from './entry.js';
+import { HierarchyClosedError } from './errors.js';
+import type { Events } from './events.js';
+import type { FeedWatch } from './feed.js';
+import type { L2Guard } from './l2-guard.js';
+import type { ResolvedOptions } from './options.js';
+import type { Space } from './space.js';
+import type { ValueCodec } from './value-codec.js';
+
+/** What all namespaces of a hierarchy share. Made by `hierarchy.ts`, which wires it up; decides nothing. */
+export interface Core {
+  readonly options: ResolvedOptions;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly codec: ValueCodec;
+  /** When values are not frozen for sharing: each read gets a copy. */
+  readonly copies: boolean;
+  readonly l1: L1<Entry>;
+  /** Undefined where there is no L2. */
+  readonly guard: L2Guard | undefined;
+  readonly feed: FeedWatch;
+  readonly work: Work;
+  /** All namespaces that were asked for, by their full name. */
+  readonly spaces: ReadonlyMap<string, Space>;
+}
+
+/** Work under way, which `close()` waits for. */
+export class Work {
+  #closed = false;
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #aborts = new Set<AbortController>();
+
+  /** @throws {@link HierarchyClosedError} after `close()`. */
+  checkOpen(): void {
+    if (this.#closed) throw new HierarchyClosedError();
+  }
+
+  /** Counts `work` as under way until it settles. */
+  track<T>(work: Promise<T>): Promise<T> {
+    this.#running.add(work);
+    const done = () => this.#running.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  /** Has `controller` aborted when `close()` has waited long enough. @returns how to take that back. */
+  abortOnClose(controller: AbortController): () => void {
+    this.#aborts.add(controller);
+    return () => this.#aborts.delete(controller);
+  }
+
+  /** Lets nothing new begin, and waits for what is under way: at first patiently, then by aborting it. */
+  async close(clock: Clock, patienceMs: number): Promise<void> {
+    this.#closed = true;
+    let late = false;
+    let timer: unknown;
+    const patience = new Promise<void>((resolve) => {
+      timer = clock.setTimer(() => {
+        late = true;
+        for (const controller of this.#aborts) controller.abort(new HierarchyClosedError());
+        // A loader that heeds its signal gets the chance to end.
+        setImmediate(resolve);
+      }, patienceMs);
+    });
+    while (this.#running.size > 0 && !late) {
+      await Promise.race([Promise.allSettled([...this.#running]), patience]);
+    }
+    clock.clearTimer(timer);
+  }
+}

@@ -1,0 +1,91 @@
+/** Stable codes of Tierwise's errors, for programs. */
+export type TierwiseErrorCode =
+  | 'ERR_TIERWISE_INVALID_OPTION'
+  | 'ERR_TIERWISE_INVALID_KEY'
+  | 'ERR_TIERWISE_INVALID_VALUE'
+  | 'ERR_TIERWISE_INVALID_DURATION'
+  | 'ERR_TIERWISE_UNSERIALIZABLE'
+  | 'ERR_TIERWISE_ENCRYPTION_KEY'
+  | 'ERR_TIERWISE_LOAD_FAILED'
+  | 'ERR_TIERWISE_L2_FAILED'
+  | 'ERR_TIERWISE_CLOSED';
+
+/** Where an error happened, as far as it is known. */
+export interface ErrorPlace {
+  readonly namespace?: string | undefined;
+  readonly key?: string | undefined;
+  readonly tier?: 'l1' | 'l2' | 'source' | undefined;
+  readonly cause?: unknown;
+}
+
+/** What all errors of a hierarchy have in common. */
+export class TierwiseError extends Error {
+  readonly code: TierwiseErrorCode;
+  /** The namespace concerned, if one is. */
+  readonly namespace: string | undefined;
+  /** The key concerned, if one is. */
+  readonly key: string | undefined;
+  /** The tier concerned, if one is. */
+  readonly tier: 'l1' | 'l2' | 'source' | undefined;
+
+  constructor(code: TierwiseErrorCode, message: string, place: ErrorPlace = {}) {
+    super(message, place.cause === undefined ? undefined : { cause: place.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.namespace = place.namespace;
+    this.key = place.key;
+    this.tier = place.tier;
+  }
+}
+
+/** An option is unknown, or its value is not allowed. Nothing was done. */
+export class InvalidOptionError extends TierwiseError {
+  constructor(message: string, place?: ErrorPlace) {
+    super('ERR_TIERWISE_INVALID_OPTION', message, place);
+  }
+}
+
+/** A key, a tag or the name of a namespace is not allowed. Nothing was done. */
+export class InvalidKeyError extends TierwiseError {
+  constructor(message: string, place?: ErrorPlace) {
+    super('ERR_TIERWISE_INVALID_KEY', message, place);
+  }
+}
+
+/** `undefined` was to be stored: it is absence, not a value (`null` is one). Nothing was done. */
+export class InvalidValueError extends TierwiseError {
+  constructor(message: string, place?: ErrorPlace) {
+    super('ERR_TIERWISE_INVALID_VALUE', message, place);
+  }
+}
+
+/** A duration or a size cannot be understood, or is outside of what is allowed. Nothing was done. */
+export class InvalidDurationError extends TierwiseError {
+  constructor(message: string, place?: ErrorPlace) {
+    super('ERR_TIERWISE_INVALID_DURATION', message, place);
+  }
+}
+
+/** A loader gave up by `ctx.fail(reason)`, or a batch loader answered in a shape that cannot be understood. */
+export class LoadFailedError extends TierwiseError {
+  constructor(message: string, place?: ErrorPlace) {
+    super('ERR_TIERWISE_LOAD_FAILED', message, { tier: 'source', ...place });
+  }
+}
+
+/**
+ * A write or an invalidation did not reach L2, or nobody knows whether it did (`cause` says why). This node has dropped what
+ * it held of it; its peers may not have. Repeating the call is safe.
+ */
+export class L2FailedError extends TierwiseError {
+  constructor(message: string, place?: ErrorPlace) {
+    super('ERR_TIERWISE_L2_FAILED', message, { tier: 'l2', ...place });
+  }
+}
+
+/** The hierarchy was closed. */
+export class HierarchyClosedError extends TierwiseError {
+  constructor() {
+    super('ERR_TIERWISE_CLOSED', 'this hierarchy was closed: create a new one with createHierarchy()');
+  }
+}

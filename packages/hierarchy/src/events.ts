@@ -1,0 +1,86 @@
+import type { L2FeedState, L2MarkMode, L2News } from '@tierwise/l2';
+
+/** Where an event happened. */
+interface At {
+  readonly namespace: string;
+  readonly key: string;
+}
+
+/** What can be listened to with `on(type, listener)`. Values are the user's, never their encoded form. */
+export type HierarchyEvent =
+  | (At & { readonly type: 'hit'; readonly tier: 'l1' | 'l2'; readonly value: unknown })
+  | (At & { readonly type: 'miss'; readonly tier: 'l1' | 'l2' })
+  | (At & {
+      readonly type: 'load';
+      /**
+       * `stored`: kept in at least one tier. `fenced`: invalidated meanwhile, so handed to those who waited but not kept.
+       * `uncached`: `skip()`, `undefined` or a ttl of 0. `failed`: the loader threw, or its value cannot be kept.
+       */
+      readonly outcome: 'stored' | 'fenced' | 'uncached' | 'failed';
+      /** How long the loader ran, in milliseconds. */
+      readonly ms: number;
+      readonly error?: unknown;
+    })
+  | (At & { readonly type: 'set'; readonly value: unknown })
+  | { readonly type: 'delete' | 'expire' | 'touch'; readonly namespace: string; readonly keys: readonly string[] }
+  | {
+      /** This node invalidated tags or, with `null`, the namespace. */
+      readonly type: 'invalidate';
+      readonly namespace: string;
+      readonly tags: readonly string[] | null;
+      readonly mode: L2MarkMode;
+    }
+  | {
+      /** L1 gave an entry up to keep its bounds, or because its time was over. */
+      readonly type: 'evict';
+      readonly namespace: string;
+      readonly key: string;
+      readonly cause: string;
+    }
+  | (At & {
+      /** Bytes in L2 could not be read; they count as a miss. */
+      readonly type: 'damaged';
+      readonly reason: string;
+      readonly detail: string;
+    })
+  | { readonly type: 'l2-error'; readonly operation: string; readonly error: unknown }
+  | { readonly type: 'feed'; readonly state: L2FeedState }
+  | {
+      /** A peer (or another program) changed something. */
+      readonly type: 'news';
+      readonly news: L2News;
+    };
+
+export type HierarchyEventType = HierarchyEvent['type'];
+export type HierarchyEventOf<T extends HierarchyEventType> = Extract<HierarchyEvent, { type: T }>;
+
+/** Listeners by type. Asking {@link Events.wants} first keeps an event nobody listens to from being made at all. */
+export class Events {
+  readonly #listeners = new Map<HierarchyEventType, Set<(event: never) => void>>();
+
+  /** @returns a function that takes the listener away again. */
+  on<T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void): () => void {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(type) === listeners) this.#listeners.delete(type);
+    };
+  }
+
+  wants(type: HierarchyEventType): boolean {
+    return this.#listeners.has(type);
+  }
+
+  /** A listener that throws is reported as a process warning: it must not turn a read into a failure. */
+  emit<T extends HierarchyEventType>(event: HierarchyEventOf<T> & { readonly type: T }): void {
+    for (const listener of this.#listeners.get(event.type) ?? []) {
+      try {
+        (listener as (event: HierarchyEventOf<T>) => void)(event);
+      } catch (error) {
+        process.emitWarning(`a listener for '${event.type}' threw: ${error}`, 'TierwiseWarning');
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import type { Entry } from './entry.js';
+import type { Token } from './fence.js';
+import type { Load } from './load.js';
+import type { Space } from './space.js';
+
+/** What a look into L2 found. */
+export interface Reading {
+  /** A value that may be served, as of the moment when it was read. */
+  readonly entry: Entry | undefined;
+  /** The version of what L2 holds, usable or not; `undefined` for nothing. */
+  readonly seen: number | undefined;
+  /** Whether L2 answered. Without an L2: whether there is nothing to ask, which counts as an answer. */
+  readonly answered: boolean;
+}
+
+/**
+ * One key under way on this node: one look into L2, and after it perhaps one load, shared by all who ask for the key in the
+ * meantime (law 2). Whoever asks after an invalidation gets a flight of its own (law 1).
+ */
+export class Flight {
+  readonly space: Space;
+  readonly id: string;
+  readonly token: Token;
+  /** The look into L2. Never rejects. */
+  readonly found: Promise<Reading>;
+  load: Load | undefined;
+  #passengers = 0;
+  #newsHeard = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(space: Space, id: string, token: Token, found: Promise<Reading>) {
+    this.space = space;
+    this.id = id;
+    this.token = token;
+    this.found = found;
+  }
+
+  /** Someone relies on the flight until {@link Flight.leave}. */
+  board(): void {
+    this.#passengers += 1;
+  }
+
+  leave(): void {
+    this.#passengers -= 1;
+    if (this.#passengers > 0) return;
+    this.detach();
+    this.space.fences.end(this.id, this.token);
+  }
+
+  /** From now on, new callers do not join. */
+  detach(): void {
+    if (this.space.flights.get(this.id) === this) this.space.flights.delete(this.id);
+  }
+
+  /** Lets new callers join (again), unless another flight has taken the place or the token is broken. */
+  attach(): void {
+    if (!this.token.doomed && !this.space.flights.has(this.id)) this.space.flights.set(this.id, this);
+  }
+
+  /** How often the flight was woken. */
+  get newsHeard(): number {
+    return this.#newsHeard;
+  }
+
+  /** Another node gave its lease of the key back, or nobody waits for the key any more. */
+  wake(): void {
+    this.#newsHeard += 1;
+    this.#wake?.();
+  }
+
+  /** Waits to be woken for the first time since `newsHeard`, or for the token to break, but no longer than `ms`. */
+  async waitForNews(newsHeard: number, ms: number): Promise<void> {
+    const { clock } = this.space.core;
+    if (this.token.doomed || newsHeard !== this.#newsHeard) return;
+    await new Promise<void>((resolve) => {
+      const timer = clock.setTimer(resolve, ms);
+      this.#wake = () => {
+        clock.clearTimer(timer);
+        resolve();
+      };
+      this.token.onDoom(this.#wake);
+    });
+    this.#wake = undefined;
+  }
+}

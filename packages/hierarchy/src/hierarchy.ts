@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { L1 } from '@tierwise/l1';
+import { type L2, L2InUseError } from '@tierwise/l2';
+import { Cache } from './cache.js';
+import { type Core, Work } from './core.js';
+import type { Entry } from './entry.js';
+import { L2FailedError } from './errors.js';
+import { Events, type HierarchyEventOf, type HierarchyEventType } from './events.js';
+import { FeedWatch } from './feed.js';
+import { L2Guard } from './l2-guard.js';
+import { checkNamespace } from './names.js';
+import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { basePolicy } from './policy.js';
+import { Space } from './space.js';
+import { type HierarchyStats, toStats } from './stats.js';
+import { ValueCodec } from './value-codec.js';
+
+/** A cache hierarchy: the handle of its own namespace, with the life of the whole. */
+export interface Hierarchy extends Cache {
+  /**
+   * Resolves when L2 is open, and its feed followed, as far as there is one. Nobody has to wait for it: calls do so by
+   * themselves. A service may, to learn at its start that L2 cannot be reached.
+   *
+   * @throws {@link L2FailedError} when L2 did not answer in time. The hierarchy works all the same, and goes on trying.
+   */
+  ready(): Promise<void>;
+
+  /** Listens to events of one type. @returns a function that takes the listener away again. */
+  on<T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void): () => void;
+
+  /** The figures of all namespaces together and apart, and of L1. */
+  stats(): HierarchyStats;
+
+  /**
+   * Ends the hierarchy: lets no call begin, waits for loads and writes under way for `closeTimeout` (then aborts them), closes L2.
+   * Nothing of it keeps the process alive afterwards. Idempotent, never rejects. Calls afterwards reject with
+   * {@link HierarchyClosedError}.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes a cache hierarchy.
+ *
+ * @throws {@link InvalidOptionError} and the like, saying which option is wrong and what is allowed.
+ */
+export function createHierarchy(options: HierarchyOptions): Hierarchy {
+  const resolved = resolveOptions(options);
+  const spaces = new Map<string, Space>();
+  const { core, opening } = wire(resolved, spaces);
+
+  const openSpace = (name: string): Space => {
+    checkNamespace(name);
+    let space = spaces.get(name);
+    if (space === undefined) {
+      space = new Space(core, name, name === resolved.namespace);
+      spaces.set(name, space);
+    }
+    return space;
+  };
+  const root = openSpace(resolved.namespace);
+
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    await core.work.close(core.clock, resolved.closeTimeoutMs);
+    await resolved.l2?.close();
+    core.l1.close();
+  };
+
+  return Object.assign(new Cache(root, basePolicy(resolved), openSpace), {
+    ready: async () => {
+      core.work.checkOpen();
+      await opening;
+      if (!(await root.attach())) throw new L2FailedError('L2 does not answer', { namespace: root.name });
+    },
+    on: <T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void) =>
+      core.events.on(type, listener),
+    stats: () => hierarchyStats(core),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  });
+}
+
+/** Makes the parts and joins them: what each needs from outside is handed in here. */
+function wire(options: ResolvedOptions, spaces: Map<string, Space>): { core: Core; opening: Promise<void> } {
+  const { clock, l2 } = options;
+  const events = new Events();
+  const codec = new ValueCodec(options);
+  const origin = randomUUID();
+  const l1 = new L1<Entry>({
+    maxEntries: options.maxEntries,
+    maxBytes: options.maxBytes,
+    clock,
+    timers: clock,
+    onRemove: (_, entry, cause) => {
+      if (!events.wants('evict') || cause === 'replaced' || cause === 'deleted') return;
+      events.emit({ type: 'evict', namespace: entry.space.name, key: entry.key, cause });
+    },
+  });
+  const guard = l2 && new L2Guard({ l2, clock, limitMs: options.l2TimeoutMs, leaseTtlMs: options.leaseTtlMs, events });
+  const open = async () => {
+    await codec.ready();
+    await l2?.open({ origin, onNews: (news) => feed.onNews(news), onFeedState: (state) => feed.onState(state) });
+  };
+  const feed: FeedWatch = new FeedWatch({
+    origin,
+    clock,
+    events,
+    start: l2 === undefined ? 'none' : 'deaf',
+    hasFeed: l2?.feed !== undefined,
+    maxStalenessMs: options.maxStalenessMs,
+    patienceMs: options.l2TimeoutMs,
+    open: () => usable,
+    spaces,
+    clearL1: () => l1.clear(),
+  });
+  const opening = open();
+  const usable = opening.then(
+    () => true,
+    (error) => {
+      if (events.wants('l2-error')) events.emit({ type: 'l2-error', operation: 'open', error });
+      // It goes on trying to connect; only one that serves another hierarchy never will be ours.
+      return !(error instanceof L2InUseError);
+    },
+  );
+  const core: Core = {
+    options,
+    clock,
+    events,
+    codec,
+    copies: options.copies,
+    l1,
+    guard,
+    feed,
+    work: new Work(),
+    spaces,
+  };
+  return { core, opening: opening.catch((error) => Promise.reject(openingFailed(error, l2))) };
+}
+
+function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new L2FailedError(`${l2?.name ?? 'L2'} could not be opened: ${reason}`, { cause: error });
+}
+
+function hierarchyStats(core: Core): HierarchyStats {
+  const { entries, bytes, removed } = core.l1.stats();
+  const counted = [...core.spaces].map(([name, space]) => [name, toStats([space.counters])] as const);
+  return {
+    ...toStats([...core.spaces.values()].map((space) => space.counters)),
+    memory: { entries, bytes, removed },
+    namespaces: Object.fromEntries(counted),
+  };
+}

@@ -1,0 +1,52 @@
+import type { Space } from './space.js';
+
+/** `delete`: every earlier value is dead. `expire`: it is no longer fresh. */
+export type InvalidationMode = 'delete' | 'expire';
+
+/**
+ * How an invalidation of tags or of a whole namespace travels: L2 advances the namespace's counter and raises the marks, in
+ * one step with the news to peers; this node takes the new number over. No entry is visited: each one meets the marks when it is
+ * looked at next. So the cost does not depend on how many entries there are.
+ */
+export async function invalidate(
+  space: Space,
+  userTags: readonly string[] | null,
+  invalidationMode: InvalidationMode,
+): Promise<void> {
+  const { core, counters, name, time } = space;
+  const mode = invalidationMode === 'delete' ? 'dead' : 'stale';
+  const tags = userTags?.map((tag) => core.codec.hideTag(tag)) ?? null;
+  if (core.guard !== undefined && space.timeIsShared) {
+    try {
+      await space.attach();
+      const generation = await core.guard.advance(name, tags, mode, time.generation);
+      if (generation !== undefined) time.invalidated(tags, mode, generation);
+    } catch (error) {
+      time.doubt(tags, mode);
+      throw error;
+    }
+  } else {
+    time.advance(tags, mode);
+    if (tags === null && core.guard !== undefined) await purge(space);
+  }
+  if (tags === null && mode === 'dead' && core.spaces.size === 1) core.l1.clear();
+  counters.invalidations += 1;
+  if (core.events.wants('invalidate')) core.events.emit({ type: 'invalidate', namespace: name, tags: userTags, mode });
+}
+
+/**
+ * Physically removes what a namespace has in L2. Where logical time is not shared, this is what `clear` has: then nothing read
+ * before or during it is kept here.
+ */
+export async function purge(space: Space): Promise<number> {
+  const { guard } = space.core;
+  if (guard === undefined) return 0;
+  space.fences.nextEpoch();
+  await space.attach();
+  await Promise.allSettled(space.fences.fillsUnderWay());
+  try {
+    return await guard.purge(space.name);
+  } finally {
+    space.fences.nextEpoch();
+  }
+}

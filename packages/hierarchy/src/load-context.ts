@@ -1,0 +1,69 @@
+import { LoadFailedError } from './errors.js';
+import { checkTags } from './names.js';
+import { checkNames } from './options.js';
+import { POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy, type StoreOptions } from './policy.js';
+
+/** What a loader is given. */
+export interface LoadContext {
+  readonly key: string;
+  /** Aborts when nobody waits for the load any more, and when the hierarchy is closed. */
+  readonly signal: AbortSignal;
+  /** To be returned by a loader that has nothing to be kept: those who wait get `undefined`. */
+  skip(): undefined;
+  /**
+   * Ends the load with a {@link LoadFailedError}, which all who wait get.
+   *
+   * @param reason what went wrong; an error becomes the `cause`.
+   */
+  fail(reason: unknown): never;
+  /** How long this value is fresh. `0` stores nothing. */
+  setTtl(ttl: NonNullable<PolicyOptions['ttl']>): void;
+  /** The value's tags, in place of those of the call. They count from the load's beginning: nothing invalidated meanwhile is kept. */
+  setTags(tags: readonly string[]): void;
+  /** Several of these at once. What is not named stays. */
+  setOptions(options: StoreOptions): void;
+}
+
+export class LoaderContext implements LoadContext {
+  readonly key: string;
+  readonly signal: AbortSignal;
+  policy: Policy;
+  tags: readonly string[];
+  skipped = false;
+
+  constructor(key: string, signal: AbortSignal, policy: Policy, tags: readonly string[]) {
+    this.key = key;
+    this.signal = signal;
+    this.policy = policy;
+    this.tags = tags;
+  }
+
+  // Arrow functions, so that a loader can take them out of the context: `({ skip }) => skip()`.
+
+  readonly skip = (): undefined => {
+    this.skipped = true;
+  };
+
+  readonly fail = (reason: unknown): never => {
+    const text = reason instanceof Error ? reason.message : String(reason);
+    throw new LoadFailedError(`the loader of ${JSON.stringify(this.key)} failed: ${text}`, {
+      key: this.key,
+      cause: reason,
+    });
+  };
+
+  readonly setTtl = (ttl: NonNullable<PolicyOptions['ttl']>): void => {
+    this.setOptions({ ttl });
+  };
+
+  readonly setTags = (tags: readonly string[]): void => {
+    this.setOptions({ tags });
+  };
+
+  readonly setOptions = (options: StoreOptions): void => {
+    checkNames('ctx.setOptions()', options, [...POLICY_NAMES, 'tags']);
+    if (options.tags !== undefined) checkTags(options.tags);
+    this.policy = refinePolicy(this.policy, options);
+    this.tags = options.tags ?? this.tags;
+  };
+}

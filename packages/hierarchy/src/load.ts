@@ -1,0 +1,212 @@
+import type { L2LeaseToken } from '@tierwise/l2';
+import { untilAborted } from './abort.js';
+import type { Candidate, Entry } from './entry.js';
+import type { Flight, Reading } from './flight.js';
+import { UNANSWERED } from './l2-guard.js';
+import { giveLeaseBack, keepLease, rightToLoad } from './lease.js';
+import { type LoadContext, LoaderContext } from './load-context.js';
+import type { Policy } from './policy.js';
+import type { Space } from './space.js';
+
+/** The user's function. `undefined` is absence: it is handed on and not kept; `null` is a value. */
+export type Loader<V> = (context: LoadContext) => V | PromiseLike<V>;
+
+/** What a caller of a loading read wants. */
+export interface Wish {
+  readonly key: string;
+  readonly loader: Loader<unknown>;
+  readonly policy: Policy;
+  readonly tags: readonly string[];
+  readonly signal: AbortSignal | undefined;
+  /** Loads although there is a fresh value. */
+  readonly force: boolean;
+}
+
+/** The value; or nothing to keep; or something happened that makes it necessary to look again. */
+export type Outcome = Entry | undefined | 'restart';
+
+/** Marks are kept for so much longer than the value that needs them, to outlast the load that comes before its write. */
+const MARK_MARGIN_MS = 60_000;
+
+/** Begins the load of a flight, of which there is one at a time. */
+export function startLoad(flight: Flight, reading: Reading, wish: Wish): Load {
+  const load = new Load(flight, (signal) => run(flight, reading, wish, signal));
+  // Found and given away already, as it may be when a fresh value is loaded anew: this load can be joined again.
+  flight.attach();
+  return load;
+}
+
+/** One run of a loader, with those who wait for it. */
+export class Load {
+  readonly #outcome: Promise<Outcome>;
+  readonly #abort = new AbortController();
+  #waiting = 0;
+
+  constructor(flight: Flight, run: (signal: AbortSignal) => Promise<Outcome>) {
+    const { work } = flight.space.core;
+    flight.board();
+    const release = work.abortOnClose(this.#abort);
+    this.#outcome = work.track(
+      run(this.#abort.signal).finally(() => {
+        release();
+        // Before those who wait go on: one that asks again at once must not meet this load's end.
+        flight.detach();
+        flight.leave();
+      }),
+    );
+    this.#outcome.catch(() => {});
+  }
+
+  /** Waits for the outcome. When the last one gives up waiting, the loader's signal aborts. */
+  async wait(signal: AbortSignal | undefined): Promise<Outcome> {
+    const late = this.#abort.signal.aborted;
+    this.#waiting += 1;
+    try {
+      return await untilAborted(this.#outcome, signal);
+    } catch (error) {
+      // Came after all others had gone: the load was aborted on their account, not on this caller's.
+      if (late && signal?.aborted !== true) return 'restart';
+      throw error;
+    } finally {
+      this.#waiting -= 1;
+      if (this.#waiting === 0 && signal?.aborted === true) this.#abort.abort(signal.reason);
+    }
+  }
+}
+
+async function run(flight: Flight, reading: Reading, wish: Wish, signal: AbortSignal): Promise<Outcome> {
+  const { space } = flight;
+  const { policy, tags } = wish;
+  // Sent along with the request for the lease. Creates the marks of new tags before the load begins, so that another tag's
+  // invalidation meanwhile does not make this value's look lost.
+  const marked = ensureMarks(space, tags, policy.ttlMs);
+  signal.addEventListener('abort', () => flight.wake(), { once: true });
+  const right = await rightToLoad(flight, reading, wish, signal);
+  await marked;
+  if (right.kind === 'restart') return 'restart';
+  if (right.kind === 'found') return right.entry;
+  const { lease } = right;
+  const stopKeeping = lease === undefined ? () => {} : keepLease(space, flight.id, lease);
+  let lifted = lease === undefined;
+  try {
+    signal.throwIfAborted();
+    const outcome = await loadAndStore(flight, wish, signal, right);
+    lifted ||= outcome.lifted;
+    return outcome.entry;
+  } finally {
+    stopKeeping();
+    // Nobody waits for this: it only spares other nodes the rest of the lease.
+    if (!lifted && lease !== undefined) giveLeaseBack(space, flight.id, lease);
+  }
+}
+
+interface Stored {
+  readonly entry: Entry | undefined;
+  /** Whether the lease has ended already, by the fill or by its refusal. */
+  readonly lifted: boolean;
+}
+
+async function loadAndStore(
+  flight: Flight,
+  wish: Wish,
+  signal: AbortSignal,
+  right: { readonly lease: L2LeaseToken | undefined; readonly mayFillL2: boolean },
+): Promise<Stored> {
+  const { space, id } = flight;
+  const { core, counters } = space;
+  const context = new LoaderContext(wish.key, signal, wish.policy, wish.tags);
+  const began = core.clock.now();
+  // Taken before the loader begins: whatever is invalidated from here on, by whichever tag, makes its value dead.
+  const generation = space.time.generation;
+  const report = (outcome: 'stored' | 'fenced' | 'uncached' | 'failed', error?: unknown) => {
+    const counter = {
+      stored: 'loadsStored',
+      fenced: 'loadsFenced',
+      uncached: 'loadsUncached',
+      failed: 'loadsFailed',
+    } as const;
+    counters[counter[outcome]] += 1;
+    if (!core.events.wants('load')) return;
+    const ms = core.clock.now() - began;
+    core.events.emit({ type: 'load', namespace: space.name, key: wish.key, outcome, ms, error });
+  };
+
+  counters.loads += 1;
+  let value: unknown;
+  let payload: Uint8Array;
+  try {
+    value = await wish.loader(context);
+    if (value === undefined || context.skipped) {
+      report('uncached');
+      return { entry: undefined, lifted: false };
+    }
+    payload = core.codec.encode(value);
+  } catch (error) {
+    report('failed', error);
+    throw error;
+  }
+
+  const { policy, tags: userTags } = context;
+  const tags = userTags.map((tag) => core.codec.hideTag(tag));
+  if (userTags !== wish.tags || policy.ttlMs > wish.policy.ttlMs) await ensureMarks(space, userTags, policy.ttlMs);
+  // Before the write: L2's own count begins when the write arrives there, which is later.
+  const now = core.clock.now();
+  const candidate = {
+    key: wish.key,
+    payload,
+    generation,
+    tags,
+    userTags,
+    version: 0,
+    writtenAt: now,
+    freshUntil: now + policy.ttlMs,
+  };
+  const filled = right.mayFillL2
+    ? await fillL2(flight, candidate, policy, right.lease)
+    : { version: 0, refused: false, lifted: false };
+  if (filled.refused) flight.token.doom();
+  const { entry, stored } = space.fill(id, flight.token, { ...candidate, version: filled.version }, policy.l1TtlMs);
+  report(policy.ttlMs === 0 ? 'uncached' : stored || filled.version > 0 ? 'stored' : 'fenced');
+  return { entry, lifted: filled.lifted };
+}
+
+async function fillL2(
+  flight: Flight,
+  candidate: Candidate,
+  policy: Policy,
+  lease: L2LeaseToken | undefined,
+): Promise<{ version: number; refused: boolean; lifted: boolean }> {
+  const { space, id, token } = flight;
+  const { guard, codec } = space.core;
+  const { payload, generation, tags, userTags } = candidate;
+  const keep =
+    guard !== undefined &&
+    policy.ttlMs > 0 &&
+    !token.doomed &&
+    // Without leases nothing in L2 orders this fill and a write that is on its way: then the write has it.
+    (lease !== undefined || !space.fences.isWriting(id)) &&
+    (tags.length === 0 || space.timeIsShared) &&
+    space.time.judge(generation, tags) !== 'dead';
+  if (!keep) return { version: 0, refused: false, lifted: false };
+  const bytes = codec.pack(payload, { namespace: space.name, key: id, generation, tags, userTags });
+  const filling = guard.fill(space.name, { key: id, bytes, freshMs: policy.ttlMs, keepMs: policy.ttlMs, lease });
+  // For the same reason a later write waits for this one.
+  if (lease === undefined) token.filling = filling;
+  const written = await filling;
+  token.filling = undefined;
+  if (written === UNANSWERED || written === undefined) return { version: 0, refused: false, lifted: false };
+  if (written.status === 'refused') return { version: 0, refused: true, lifted: true };
+  return { version: written.version, refused: false, lifted: true };
+}
+
+/** Makes sure that L2 has marks for these tags, for as long as a value of this life can need them. */
+export async function ensureMarks(space: Space, userTags: readonly string[], ttlMs: number): Promise<void> {
+  const { guard, codec } = space.core;
+  if (userTags.length === 0 || ttlMs === 0 || guard === undefined || !space.timeIsShared) return;
+  const tags = userTags.map((tag) => codec.hideTag(tag));
+  const marks = await guard.marks(space.name, tags, {
+    known: space.time.generation,
+    ensureMs: ttlMs + MARK_MARGIN_MS,
+  });
+  if (marks !== undefined && marks !== UNANSWERED) space.time.learned(tags, marks);
+}

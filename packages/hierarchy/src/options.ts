@@ -1,0 +1,169 @@
+import type { L2 } from '@tierwise/l2';
+import { type Clock, systemClock } from './clock.js';
+import { type ByteSize, type Duration, parseByteSize, parseDuration } from './duration.js';
+import { InvalidOptionError } from './errors.js';
+import { checkNamespace } from './names.js';
+
+/** Options of {@link createHierarchy}. Only `namespace` is required. */
+export interface HierarchyOptions {
+  /** Keeps this service's keys apart from others' in the same L2. Required. */
+  readonly namespace: string;
+  /** Bounds of L1, shared by all namespaces of this hierarchy. */
+  readonly l1?: L1Options;
+  /** The second tier, such as `redisL2({ url })`. Default: none; then L1 is all there is, and nothing is ever shared. */
+  readonly l2?: L2;
+  /**
+   * How long a value is fresh. Default `'10m'`. `0` stores nothing: a load's value goes to those who wait for it, and a `set`
+   * only removes the key's earlier value.
+   */
+  readonly ttl?: Duration;
+  /** How old what L1 answers may get while the feed is not known to be alive, or where L2 has none. Default `'10s'`. */
+  readonly maxStaleness?: Duration;
+  /** How long a single operation of L2 may take; past it, it counts as failed. Default `'2s'`. */
+  readonly l2Timeout?: Duration;
+  /** Leases, where L2 has them. */
+  readonly lease?: LeaseOptions;
+  /** Compresses what is written to L2 from `threshold` bytes on, where that saves space. Default: from 1 kb on. */
+  readonly compression?: false | { readonly threshold?: ByteSize };
+  /** Seals what is written to L2. Default: not. */
+  readonly encryption?: EncryptionOptions;
+  /**
+   * What a read hands out (law 11). `'frozen'`, the default: plain objects and arrays are deep-frozen and shared by all
+   * readers, which costs nothing per read; what cannot be frozen (Map, Set, Date, Buffer …) is decoded anew for each read.
+   * `'copy'`: a copy of its own for each read, free to be changed.
+   */
+  readonly returns?: 'frozen' | 'copy';
+  /** How long `close()` waits for loads and writes under way before it aborts them. Default `'5s'`. */
+  readonly closeTimeout?: Duration;
+  /** Time. Default: the process' monotonic clock. For tests. */
+  readonly clock?: Clock;
+}
+
+export interface L1Options {
+  /** How many entries L1 holds at the most. Default 5,000. */
+  readonly maxEntries?: number;
+  /** How many bytes of encoded values L1 holds at the most. Default `'64mb'`. */
+  readonly maxBytes?: ByteSize;
+  /** Shortens the life of what L1 holds; it never lengthens it (law 3). Default: as long as the entry is fresh. */
+  readonly ttl?: Duration;
+}
+
+export interface LeaseOptions {
+  /**
+   * For how long a lease is granted; it is renewed while its load runs. When a node dies, others take its load over within this
+   * time. Default `'5s'`.
+   */
+  readonly ttl?: Duration;
+  /** How long a miss waits for another node's load before it loads for itself, without filling L2. Default `'30s'`. */
+  readonly wait?: Duration;
+}
+
+export interface EncryptionOptions {
+  /**
+   * The key ring: the first key writes, all of them read. To rotate, put a new key in front, and take an old one away when
+   * nothing that it wrote can be alive any more.
+   */
+  readonly keys: readonly EncryptionKey[];
+  /**
+   * Hides the names of keys and tags in L2 behind a keyed hash. This key must stay as it is: another one makes another set
+   * of names, and so an empty cache. Default: names are readable in L2.
+   */
+  readonly hideNames?: { readonly key: string | Uint8Array };
+}
+
+export interface EncryptionKey {
+  /** Names the key in what it wrote. Up to 64 characters. */
+  readonly id: string;
+  /** 32 bytes, or these as hex or base64. */
+  readonly key: string | Uint8Array;
+}
+
+/** Options with every default filled in and every unit parsed. */
+export interface ResolvedOptions {
+  readonly namespace: string;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly l1TtlMs: number;
+  readonly l2: L2 | undefined;
+  readonly ttlMs: number;
+  readonly maxStalenessMs: number;
+  readonly l2TimeoutMs: number;
+  readonly leaseTtlMs: number;
+  readonly leaseWaitMs: number;
+  readonly compressionThreshold: number | undefined;
+  readonly encryption: EncryptionOptions | undefined;
+  readonly copies: boolean;
+  readonly closeTimeoutMs: number;
+  readonly clock: Clock;
+}
+
+/**
+ * Checks options and fills defaults in.
+ *
+ * @throws {@link InvalidOptionError}, {@link InvalidDurationError} or {@link InvalidKeyError}, saying what is allowed.
+ */
+export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
+  checkNames('createHierarchy()', options, [
+    'namespace',
+    'l1',
+    'l2',
+    'ttl',
+    'maxStaleness',
+    'l2Timeout',
+    'lease',
+    'compression',
+    'encryption',
+    'returns',
+    'closeTimeout',
+    'clock',
+  ]);
+  checkNames('l1', options.l1, ['maxEntries', 'maxBytes', 'ttl']);
+  checkNames('lease', options.lease, ['ttl', 'wait']);
+  checkNames('encryption', options.encryption, ['keys', 'hideNames']);
+  checkNamespace(options.namespace);
+  const { l1 = {}, lease = {}, l2, compression = {}, encryption, returns = 'frozen' } = options;
+  if (compression !== false) checkNames('compression', compression, ['threshold']);
+  const maxEntries = l1.maxEntries ?? 5000;
+  if (!Number.isSafeInteger(maxEntries) || maxEntries < 1) {
+    throw new InvalidOptionError(`l1.maxEntries must be a whole number, 1 or more, not ${maxEntries}`);
+  }
+  if (returns !== 'frozen' && returns !== 'copy') {
+    throw new InvalidOptionError(`returns must be 'frozen' or 'copy', not ${JSON.stringify(returns)}`);
+  }
+  if (l2 !== undefined && typeof l2.read !== 'function') {
+    throw new InvalidOptionError("l2 must be a second tier, such as redisL2({ url }) from '@tierwise/l2-redis'");
+  }
+  return {
+    namespace: options.namespace,
+    maxEntries,
+    maxBytes: parseByteSize(l1.maxBytes ?? '64mb', 'l1.maxBytes'),
+    l1TtlMs: l1.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(l1.ttl, 'l1.ttl', 1),
+    l2,
+    ttlMs: parseDuration(options.ttl ?? '10m', 'ttl'),
+    maxStalenessMs: parseDuration(options.maxStaleness ?? '10s', 'maxStaleness'),
+    l2TimeoutMs: parseDuration(options.l2Timeout ?? '2s', 'l2Timeout', 1),
+    leaseTtlMs: parseDuration(lease.ttl ?? '5s', 'lease.ttl', 10),
+    leaseWaitMs: parseDuration(lease.wait ?? '30s', 'lease.wait'),
+    compressionThreshold:
+      compression === false ? undefined : parseByteSize(compression.threshold ?? '1kb', 'compression.threshold'),
+    encryption,
+    copies: returns === 'copy',
+    closeTimeoutMs: parseDuration(options.closeTimeout ?? '5s', 'closeTimeout'),
+    clock: options.clock ?? systemClock,
+  };
+}
+
+/** Refuses options that do not exist: a misspelt one would otherwise be a default in disguise. */
+export function checkNames(where: string, options: object | undefined, allowed: readonly string[]): void {
+  if (options === undefined) return;
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidOptionError(`the options of ${where} must be an object, not ${options}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!allowed.includes(name)) {
+      throw new InvalidOptionError(
+        `${where} has no option ${JSON.stringify(name)}; its options are: ${allowed.join(', ')}`,
+      );
+    }
+  }
+}

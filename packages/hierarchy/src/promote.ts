@@ -1,0 +1,76 @@
+import type { L2Read } from '@tierwise/l2';
+import type { Entry } from './entry.js';
+import type { Token } from './fence.js';
+import { UNANSWERED } from './l2-guard.js';
+import type { Space } from './space.js';
+
+/**
+ * Promotion: decides what may be made of what L2 has: opens the bytes, judges tags, and fills L1 with what
+ * may be kept.
+ */
+export async function admit(
+  space: Space,
+  key: string,
+  id: string,
+  token: Token,
+  read: L2Read,
+  l1TtlMs: number,
+): Promise<Entry | undefined> {
+  if (read === undefined) return undefined;
+  if (read.status === 'damaged') return damaged(space, key, 'foreign', read.reason);
+  if (read.freshMs <= 0) return undefined;
+  const now = space.core.clock.now();
+  const opened = space.core.codec.unpack(read.bytes, { namespace: space.name, key: id });
+  if (!opened.ok) return damaged(space, key, opened.reason, opened.detail);
+  // Without shared logical time the numbers of other nodes mean nothing here; what is in L2 then has no tags.
+  const generation = space.timeIsShared ? opened.generation : space.time.generation;
+  if (space.timeIsShared && !(await learnMarks(space, generation, opened.tags))) return undefined;
+  const { entry } = space.fill(
+    id,
+    token,
+    {
+      key,
+      payload: opened.payload,
+      generation,
+      tags: opened.tags,
+      userTags: opened.userTags,
+      version: read.version,
+      writtenAt: now - read.ageMs,
+      freshUntil: now + read.freshMs,
+    },
+    l1TtlMs,
+  );
+  try {
+    entry.value();
+  } catch (error) {
+    space.drop(id);
+    return damaged(space, key, 'undecodable', String(error));
+  }
+  return isDead(space, entry) ? undefined : entry;
+}
+
+/**
+ * Asks L2 for marks that a verdict needs and this node does not know: one round trip, whatever the number of tags.
+ *
+ * @returns whether a verdict can be given now.
+ */
+async function learnMarks(space: Space, generation: number, tags: readonly string[]): Promise<boolean> {
+  const { time, core } = space;
+  if (time.relied && time.judge(generation, tags) !== 'unknown') return true;
+  const marks = await core.guard?.marks(space.name, tags, { known: time.generation });
+  if (marks === undefined || marks === UNANSWERED) return false;
+  time.learned(tags, marks);
+  return true;
+}
+
+/** Not known to be alive is dead (law 5). */
+export function isDead(space: Space, entry: Entry): boolean {
+  return space.time.judge(entry.generation, entry.tags) !== 'alive';
+}
+
+/** Bad bytes are a miss (law 9). */
+function damaged(space: Space, key: string, reason: string, detail: string): undefined {
+  space.counters.l2Damaged += 1;
+  const { events } = space.core;
+  if (events.wants('damaged')) events.emit({ type: 'damaged', namespace: space.name, key, reason, detail });
+}

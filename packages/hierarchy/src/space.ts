@@ -1,0 +1,144 @@
+import type { Core } from './core.js';
+import { type Candidate, Entry } from './entry.js';
+import { Fences, type Token } from './fence.js';
+import type { Flight } from './flight.js';
+import { UNANSWERED } from './l2-guard.js';
+import { LogicalTime } from './logical-time.js';
+import { Counters } from './stats.js';
+
+/** One namespace on this node: what it holds, what is under way in it, and what it knows of logical time. */
+export class Space {
+  readonly core: Core;
+  readonly name: string;
+  readonly fences = new Fences();
+  readonly flights = new Map<string, Flight>();
+  readonly time: LogicalTime;
+  readonly counters = new Counters();
+  readonly #prefix: string;
+  #attached: 'never' | 'now' | 'before' = 'never';
+  #attaching: Promise<boolean> | undefined;
+
+  /** @param isRoot the root's keys stand in L1 as they are. Keys have no control characters, so the others' cannot meet them. */
+  constructor(core: Core, name: string, isRoot: boolean) {
+    this.core = core;
+    this.name = name;
+    this.#prefix = isRoot ? '' : `\u0000${name}\u0000`;
+    this.time = new LogicalTime({ local: !this.timeIsShared });
+  }
+
+  /** Whether logical time is L2's, and so every node's. Else tags work on this node alone, and tagged values stay in L1. */
+  get timeIsShared(): boolean {
+    return this.core.guard?.hasTime === true;
+  }
+
+  /** What a key or tag is called within Tierwise and in L2: itself, or its keyed hash. */
+  idOf(key: string): string {
+    return this.core.codec.hideKey(key);
+  }
+
+  // L1 ------------------------------------------------------------------------------------------------------------------
+
+  /**
+   * The entry of a key in L1 if it may be served right now. The whole cost of an L1 hit is here: no allocation, one look at
+   * the clock, and one at the marks only if any has changed since the last time.
+   */
+  held(id: string): Entry | undefined {
+    const entry = this.core.l1.get(this.#prefix + id);
+    // An L1 key can be spelt by a key that no check has seen yet: the entry itself says whose it is.
+    if (entry === undefined || entry.space !== this) return undefined;
+    if (entry.epoch !== this.fences.epoch && !this.core.feed.stillTrusts(entry.epoch, this.fences.epoch))
+      return undefined;
+    if (entry.judgedAt !== this.time.change) {
+      if (this.time.judge(entry.generation, entry.tags) !== 'alive') return undefined;
+      entry.judgedAt = this.time.change;
+    }
+    return entry;
+  }
+
+  /**
+   * Stores in L1 what is still allowed to be stored. Absolute deadlines are kept; L1's own ttl and, without a live feed,
+   * `maxStaleness` may only shorten them (laws 3 and 8).
+   *
+   * @returns the entry, for those who wait for it, stored or not.
+   */
+  fill(id: string, token: Token, candidate: Candidate, l1TtlMs: number): { entry: Entry; stored: boolean } {
+    const entry = new Entry(this, this.fences.epoch, candidate, candidate.payload);
+    return { entry, stored: !token.doomed && this.#keep(id, entry, l1TtlMs) };
+  }
+
+  /** Gives an entry that lives in L1 alone another life. */
+  prolong(id: string, entry: Entry, freshUntil: number, l1TtlMs: number): void {
+    this.#keep(id, entry.withLife(freshUntil), l1TtlMs);
+  }
+
+  #keep(id: string, entry: Entry, l1TtlMs: number): boolean {
+    const { clock, l1, feed } = this.core;
+    if (this.time.judge(entry.generation, entry.tags) !== 'alive') return false;
+    const now = clock.now();
+    const deadline = Math.min(entry.freshUntil, now + Math.min(l1TtlMs, feed.trustMs));
+    if (deadline <= now) return false;
+    entry.judgedAt = this.time.change;
+    return l1.set(this.#prefix + id, entry, { bytes: entry.bytes, deadline }) === 'stored';
+  }
+
+  /** Drops a key from L1, unless what is there is newer than `version`. */
+  drop(id: string, version = Number.POSITIVE_INFINITY): void {
+    const entry = this.core.l1.peek(this.#prefix + id);
+    if (entry !== undefined && entry.version <= version) this.core.l1.delete(this.#prefix + id);
+  }
+
+  /** Something happened to a key elsewhere, or is about to happen to it here: nothing read before it may be kept. */
+  invalidate(id: string, kinds: 'reads' | 'all' = 'all'): void {
+    this.fences.doom(id, kinds);
+    this.drop(id);
+  }
+
+  // The feed ------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Makes sure that this namespace is followed and its logical time is known. To be awaited before anything of it is read from or
+   * written to L2.
+   *
+   * @returns whether L2 answered.
+   */
+  attach(): boolean | Promise<boolean> {
+    const { guard, feed } = this.core;
+    if (guard === undefined || this.#attached === 'now') return true;
+    // Deaf: there is nothing to rely on, and whatever L2 says is asked for anew. The feed's return brings us back here.
+    if (this.#attached === 'before' && feed.state === 'deaf') return true;
+    this.#attaching ??= this.#attach().finally(() => {
+      this.#attaching = undefined;
+    });
+    return this.#attaching;
+  }
+
+  /** The feed was lost, or came back, or says that anything may have changed: nothing from before is certain any more. */
+  lose(): void {
+    if (this.#attached === 'never') return;
+    this.#attached = 'before';
+    this.fences.nextEpoch();
+    if (this.timeIsShared) this.time.distrust();
+  }
+
+  async #attach(): Promise<boolean> {
+    const { guard, feed } = this.core;
+    if (guard === undefined) return true;
+    if (!(await feed.opened())) return false;
+    if (guard.hasFeed && !(await guard.follow(this.name))) return false;
+    await feed.aliveOrLate();
+    const { epoch } = this.fences;
+    // Asked for after the feed is followed: what happens later will be heard of.
+    const marks = await guard.marks(this.name, [], { known: this.time.generation });
+    if (marks === UNANSWERED) return false;
+    if (marks !== undefined) this.time.learned([], marks);
+    if (feed.state === 'alive' && this.fences.epoch === epoch) {
+      if (marks !== undefined) this.time.relyFrom(marks.generation);
+      this.#attached = 'now';
+    } else if (!guard.hasFeed) {
+      this.#attached = 'now';
+    } else if (this.#attached === 'never') {
+      this.#attached = 'before';
+    }
+    return true;
+  }
+}

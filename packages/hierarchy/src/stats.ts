@@ -1,0 +1,82 @@
+/** Counts of one namespace since the hierarchy was created. */
+export class Counters {
+  l1Hits = 0;
+  l1Misses = 0;
+  l2Hits = 0;
+  l2Misses = 0;
+  /** Of the misses: those where there were bytes that could not be read. */
+  l2Damaged = 0;
+  /** Of the misses: those where L2 did not answer. */
+  l2Unanswered = 0;
+  loads = 0;
+  loadsStored = 0;
+  loadsFenced = 0;
+  loadsUncached = 0;
+  loadsFailed = 0;
+  /** Misses that needed no load of their own, since one was under way here. */
+  loadsShared = 0;
+  /** Loads that this node waited for because another node ran them. */
+  loadsElsewhere = 0;
+  sets = 0;
+  deletes = 0;
+  invalidations = 0;
+}
+
+/** Looked-up and found, of one tier. `gets` = `hits` + `misses`. */
+export interface TierStats {
+  readonly gets: number;
+  readonly hits: number;
+  readonly misses: number;
+}
+
+/** The figures of one namespace, or of all of them together. */
+export interface CacheStats {
+  readonly l1: TierStats;
+  readonly l2: TierStats & { readonly damaged: number; readonly unanswered: number };
+  /** `started` = `stored` + `fenced` + `uncached` + `failed` + those that run right now. See the `load` event for the words. */
+  readonly loads: {
+    readonly started: number;
+    readonly stored: number;
+    readonly fenced: number;
+    readonly uncached: number;
+    readonly failed: number;
+    /** Misses that shared a load of this node. */
+    readonly shared: number;
+    /** Misses answered by another node's load. */
+    readonly elsewhere: number;
+  };
+  /** Keys set, deleted (with expired and touched ones), and calls of `invalidateTags` and `clear`. */
+  readonly writes: { readonly sets: number; readonly deletes: number; readonly invalidations: number };
+}
+
+/** All figures of a hierarchy. */
+export interface HierarchyStats extends CacheStats {
+  /** L1 is shared by all namespaces. */
+  readonly memory: {
+    readonly entries: number;
+    /** The encoded length of all values in L1. */
+    readonly bytes: number;
+    /** Entries that left L1, by cause. */
+    readonly removed: Readonly<Record<string, number>>;
+  };
+  readonly namespaces: Readonly<Record<string, CacheStats>>;
+}
+
+export function toStats(counters: readonly Counters[]): CacheStats {
+  const sum = (name: keyof Counters) => counters.reduce((total, each) => total + each[name], 0);
+  const tier = (hits: number, misses: number): TierStats => ({ gets: hits + misses, hits, misses });
+  return {
+    l1: tier(sum('l1Hits'), sum('l1Misses')),
+    l2: { ...tier(sum('l2Hits'), sum('l2Misses')), damaged: sum('l2Damaged'), unanswered: sum('l2Unanswered') },
+    loads: {
+      started: sum('loads'),
+      stored: sum('loadsStored'),
+      fenced: sum('loadsFenced'),
+      uncached: sum('loadsUncached'),
+      failed: sum('loadsFailed'),
+      shared: sum('loadsShared'),
+      elsewhere: sum('loadsElsewhere'),
+    },
+    writes: { sets: sum('sets'), deletes: sum('deletes'), invalidations: sum('invalidations') },
+  };
+}
