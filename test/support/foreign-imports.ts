@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** `from 'x'`, `import 'x'`, `import('x')`, and what a declaration file says instead of the last. */
-const SPECIFIER = /(?:\bfrom\s*|\bimport\s*\(?\s*)(['"])([^'"\n]+)\1/g;
+/** `import … from 'x'` and `export … from 'x'`, `import 'x'`, and `import('x')` as code and declarations have it. */
+const SPECIFIER =
+  /^(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"\n]+)['"]|^import\s*['"]([^'"\n]+)['"]|\bimport\(\s*['"]([^'"\n]+)['"]/gm;
 
 /**
  * The packages that a compiled module (`.js` or `.d.ts`) and the modules of its own package that it reaches import: `node:fs`,
@@ -15,7 +16,8 @@ export async function foreignImports(entry: string): Promise<Set<string>> {
     if (seen.has(file)) return;
     seen.add(file);
     const text = withoutComments(await readFile(file, 'utf8'));
-    for (const [, , specifier = ''] of text.matchAll(SPECIFIER)) {
+    for (const [, from, bare, dynamic] of text.matchAll(SPECIFIER)) {
+      const specifier = from ?? bare ?? dynamic ?? '';
       if (specifier.startsWith('.')) await visit(beside(file, specifier));
       else packages.add(packageOf(specifier));
     }
