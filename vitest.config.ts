@@ -1,8 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['packages/*/src/**/*.test.ts', 'test/**/*.test.ts', 'examples/*/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, '**/dist/**'],
+    // Sets TIERWISE_TEST_REDIS_URL before the workers are forked.
     globalSetup: ['test/support/redis-for-tests.ts'],
     pool: 'forks',
   },
