@@ -279,6 +279,21 @@ describe('payloads stand alone', () => {
     expect(decode(around.subarray(5, 5 + payload.length))).toStrictEqual(decode(payload));
   });
 
+  it('an accessor may encode a value itself, a large one included', () => {
+    const large = 'y'.repeat(3_000_000);
+    const value = (inner: () => unknown) => ({
+      before: 'b'.repeat(100),
+      get inner() {
+        return inner();
+      },
+      after: ['a'.repeat(100)],
+    });
+    const nested = value(() => encode(large).length);
+    expect(roundTrip(nested)).toStrictEqual({ ...nested });
+    const refused = value(() => refusal({ f: () => 1 }).path);
+    expect(roundTrip(refused)).toStrictEqual({ ...refused });
+  });
+
   it('a refused value leaves nothing behind', () => {
     const before = encode({ a: 1 });
     refusal({ a: 1, f: () => 1 });

@@ -64,19 +64,23 @@ export function decode(payload: Uint8Array): unknown {
   }
 }
 
+/** Calls of `packed` that are under way: more than one when an accessor of a value encodes another value. */
+let underWay = 0;
+
 /** The MessagePack of a value, with one free byte in front. */
 function packed(value: unknown): Uint8Array {
-  let scratch: Buffer;
+  let length = Number.POSITIVE_INFINITY;
+  underWay += 1;
   try {
-    scratch = packr.pack(value, RESERVE_START_SPACE | RESET_BUFFER_MODE | 1);
+    const scratch = packr.pack(value, RESERVE_START_SPACE | RESET_BUFFER_MODE | 1);
+    length = scratch.length;
+    if (length <= MAX_PAYLOAD_BYTES) return new Uint8Array(scratch);
   } catch (error) {
     throw new UnserializableError('value', 'changed or threw while it was encoded', { cause: error });
+  } finally {
+    underWay -= 1;
+    // An outer call is still writing to the buffer that this would replace.
+    if (length > LARGE_BYTES && underWay === 0) packr.useBuffer(Buffer.allocUnsafeSlow(SMALL_BYTES));
   }
-  if (scratch.length > MAX_PAYLOAD_BYTES) {
-    packr.useBuffer(Buffer.allocUnsafeSlow(SMALL_BYTES));
-    throw new UnserializableError('value', `takes ${scratch.length} bytes, and ${MAX_PAYLOAD_BYTES} are the limit`);
-  }
-  const payload = new Uint8Array(scratch);
-  if (scratch.length > LARGE_BYTES) packr.useBuffer(Buffer.allocUnsafeSlow(SMALL_BYTES));
-  return payload;
+  throw new UnserializableError('value', `takes ${length} bytes, and ${MAX_PAYLOAD_BYTES} are the limit`);
 }
