@@ -148,9 +148,14 @@ function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {
 function hierarchyStats(core: Core): HierarchyStats {
   const { entries, bytes, removed } = core.l1.stats();
   const counted = [...core.spaces].map(([name, space]) => [name, toStats([space.counters])] as const);
+  const spaces = [...core.spaces.values()];
   return {
-    ...toStats([...core.spaces.values()].map((space) => space.counters)),
+    ...toStats(spaces.map((space) => space.counters)),
     memory: { entries, bytes, removed },
+    underWay: {
+      flights: spaces.reduce((sum, space) => sum + space.flights.size, 0),
+      tokens: spaces.reduce((sum, space) => sum + space.fences.size, 0),
+    },
     namespaces: Object.fromEntries(counted),
   };
 }

@@ -59,6 +59,8 @@ export interface HierarchyStats extends CacheStats {
     /** Entries that left L1, by cause. */
     readonly removed: Readonly<Record<string, number>>;
   };
+  /** What is going on right now: keys being read or loaded, and fills and writes that are not decided yet. */
+  readonly underWay: { readonly flights: number; readonly tokens: number };
   readonly namespaces: Readonly<Record<string, CacheStats>>;
 }
 
