@@ -12,17 +12,22 @@ import { supplyChain } from './lib/supply-chain.mjs';
 
 const fast = process.argv.includes('--fast');
 
+/** A step that lets a tool speak only where it fails. */
+const runs =
+  (command, ...args) =>
+  async () => {
+    await run([...command, ...args]);
+  };
+
 if (!(await install())) process.exit(1);
 const results = [
   await build(),
-  await step('format and lint', () => quietly(run([...tool('@biomejs/biome', 'biome'), 'ci', '--colors=off', '--error-on-warnings']))),
-  await step('types, of tests and type tests too', () =>
-    quietly(run([...tool('typescript', 'tsc'), '-p', 'tsconfig.test.json'])),
-  ),
+  await step('format and lint', runs(tool('@biomejs/biome', 'biome'), 'ci', '--error-on-warnings', '--colors=off')),
+  await step('types, of tests and type tests too', runs(tool('typescript', 'tsc'), '-p', 'tsconfig.test.json')),
 ];
 if (!fast) {
   results.push(
-    await step('dead code', () => quietly(run([...tool('knip'), '--no-config-hints']))),
+    await step('dead code', runs(tool('knip'), '--no-config-hints')),
     await step('packages as published', packageChecks),
     await step('links in the docs', docsLinks),
     await step('supply chain', supplyChain),
@@ -32,8 +37,3 @@ if (!fast) {
 const failed = results.filter((passed) => !passed).length;
 if (failed) console.log(`${failed} of ${results.length} checks failed`);
 process.exitCode = failed ? 1 : 0;
-
-/** Waits, and keeps what a tool says on success to itself. */
-async function quietly(running) {
-  await running;
-}
