@@ -138,7 +138,7 @@ proveGroups(
     },
     {
       name: 'only the first tag is named',
-      instead: mistakes((news) => (news.type === 'marks' ? { ...news, tags: news.tags?.slice(0, 1) } : news)),
+      instead: mistakes((news) => (news.type === 'marks' ? { ...news, tags: news.tags?.slice(0, 1) ?? null } : news)),
       noticedBy: [TAGS],
     },
     {
