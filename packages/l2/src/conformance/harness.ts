@@ -11,7 +11,11 @@ export interface L2Harness {
    */
   readonly capabilities: readonly L2Capability[];
 
-  /** Makes a store. Called once for the whole suite; each case works in namespaces of its own. */
+  /**
+   * Makes a store. Called once for the whole suite; each case works in namespaces of its own, but for those that purge names
+   * such as `''` and `users`: give it a store without data of yours. What the suite leaves behind ends within 20 minutes,
+   * counters of logical time excepted.
+   */
   setup(): Promise<L2TestStore>;
 }
 

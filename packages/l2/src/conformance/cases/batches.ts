@@ -63,12 +63,13 @@ async function tenThousand(bench: Bench): Promise<void> {
 }
 
 async function tenThousandLeases(bench: Bench): Promise<void> {
-  const { leases } = await bench.node();
+  const { l2, leases } = await bench.node();
   const requests = manyKeys.map((key) => ({ key, seen: undefined }));
   const granted = await leases.acquire(bench.namespace, requests, 600_000);
   assert.equal(new Set(granted.map((answer) => (answer.status === 'granted' ? answer.token : ''))).size, 10_000);
   const held = await leases.acquire(bench.namespace, requests, 600_000);
   assert.ok(held.every((answer) => answer.status === 'held'));
+  await l2.purge(bench.namespace);
 }
 
 async function tenThousandTags(bench: Bench): Promise<void> {

@@ -13,6 +13,7 @@ export const names: L2Case[] = casesOf(
     ['no two hostile keys share a lease', leasesDoNotMeet, 'leases'],
     ['no two hostile tags share a mark', tagsDoNotMeet, 'time'],
     ['the news of a hostile key names that key', newsOfHostileKeys, 'feed'],
+    ['the news of hostile tags names those tags', newsOfHostileTags, 'feed', 'time'],
     ['no two hostile namespaces share an entry', namespacesDoNotMeet],
     ['a purge leaves every other hostile namespace alone', purgeStaysInside],
     ['an invalidation of a namespace leaves every other hostile one alone', advanceStaysInside, 'time'],
@@ -80,6 +81,14 @@ async function newsOfHostileKeys(bench: Bench): Promise<void> {
   await doer.l2.delete(namespace, hostileNames);
   for (const key of hostileNames) await hearer.log.deed(namespace, key, 'delete');
   assert.equal(new Set(hearer.log.deeds(namespace).map((deed) => deed.key)).size, hostileNames.length);
+}
+
+async function newsOfHostileTags(bench: Bench): Promise<void> {
+  const { namespace } = bench;
+  const [hearer, doer] = [await bench.follower(), await bench.node()];
+  await doer.time.advance(namespace, hostileNames, 'dead', { known: 0 });
+  const { tags } = await hearer.log.news('marks', (news) => news.namespace === namespace);
+  assert.deepEqual(new Set(tags), new Set(hostileNames));
 }
 
 async function namespacesDoNotMeet(bench: Bench): Promise<void> {

@@ -119,6 +119,13 @@ proveGroups(
       noticedBy: ['the news of a hostile key names that key'],
     },
     {
+      name: 'news joins tags by commas',
+      instead: hears((news, tell) =>
+        tell(news.type === 'marks' ? { ...news, tags: news.tags?.join().split(',') ?? null } : news),
+      ),
+      noticedBy: ['the news of hostile tags names those tags'],
+    },
+    {
       name: 'a namespace ends at its first colon',
       instead: renames(
         (name) => name,
