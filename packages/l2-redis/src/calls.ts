@@ -67,6 +67,7 @@ export class Calls {
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const signal = options?.signal;
+      const startedAt = performance.now();
       let isUnderWay = true;
       const settle = (): boolean => {
         const wasUnderWay = isUnderWay;
@@ -103,16 +104,19 @@ export class Calls {
         (value) => {
           if (settle()) resolve(value);
         },
-        (error: unknown) => call.fail(toL2Error(error, operation)),
+        (error: unknown) => call.fail(toL2Error(error, operation, performance.now() - startedAt)),
       );
     });
   }
 }
 
 /** Makes what ioredis rejects with an error of the contract. */
-export function toL2Error(error: unknown, operation: string): L2Error {
+function toL2Error(error: unknown, operation: string, afterMs: number): L2Error {
   if (error instanceof L2Error) return error;
   const message = error instanceof Error ? error.message : String(error);
+  // By the limit of a user's client, if that is shorter than ours.
+  if (message === 'Command timed out')
+    return new L2TimeoutError(NAME, operation, Math.round(afterMs), { cause: error });
   const isLost = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
   return new L2UnavailableError(NAME, `${operation} failed: ${isLost ? 'the connection was lost' : message}`, {
     cause: error,

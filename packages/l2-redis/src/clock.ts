@@ -13,6 +13,8 @@ export type RedisTime = number;
 export class RedisClock {
   readonly #now: () => number;
   #bound: { ahead: number; takenAt: number } | undefined;
+  /** When Redis' time was last heard, whether or not it told anything new. */
+  #heardAt = Number.NEGATIVE_INFINITY;
 
   /** @param now this node's monotonic clock, in milliseconds. */
   constructor(now: () => number) {
@@ -26,7 +28,7 @@ export class RedisClock {
 
   /** Whether a call should bring a fresh sample along. */
   get isStale(): boolean {
-    return this.#bound === undefined || this.#now() - this.#bound.takenAt > MAX_SAMPLE_AGE_MS;
+    return this.#now() - this.#heardAt > MAX_SAMPLE_AGE_MS;
   }
 
   /** Redis' time now, or a little later than that, never earlier. */
@@ -38,9 +40,9 @@ export class RedisClock {
   /** Learns from a reply that has just come. */
   learn(redisMicros: number, sentAt: number): void {
     const redis = redisMicros / 1000;
-    const receivedAt = this.#now();
+    this.#heardAt = this.#now();
     const upper = redis - sentAt;
-    const lower = redis - receivedAt;
+    const lower = redis - this.#heardAt;
     const ahead = this.#bound === undefined ? Number.POSITIVE_INFINITY : this.#ahead(this.#bound);
     if (upper <= ahead || lower > ahead) this.#bound = { ahead: upper, takenAt: sentAt };
   }
@@ -48,6 +50,7 @@ export class RedisClock {
   /** Forgets everything, as after a reconnect: another server may answer now. */
   forget(): void {
     this.#bound = undefined;
+    this.#heardAt = Number.NEGATIVE_INFINITY;
   }
 
   #ahead(bound: { ahead: number; takenAt: number }): number {

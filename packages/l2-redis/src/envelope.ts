@@ -62,6 +62,6 @@ function damaged(reason: string): L2Damaged {
 // A reply is a window on what came from the socket in one piece, up to 64 KiB. Whoever keeps a small one would keep all of
 // it, so it gets memory of its own, unless it is most of it anyway.
 function detach(bytes: Buffer): Uint8Array {
-  if (bytes.length * 2 < bytes.buffer.byteLength) return Uint8Array.prototype.slice.call(bytes);
+  if (bytes.length * 2 < bytes.buffer.byteLength) return new Uint8Array(bytes);
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -30,7 +30,7 @@ export class LogicalTime implements L2LogicalTime {
     const args = [options.known, options.ensureMs ?? ''];
     return this.#context.run('marks', options, async (answered) => {
       const reply = await answered(this.#context.topology.run(MARKS, [names.time, ...tags.map(names.mark)], args));
-      const [generation = 0, ...marks] = (reply as unknown[]).map(Number);
+      const [generation = 0, ...marks] = (reply as unknown[]).map(toNumber);
       return {
         generation,
         namespace: markAt(marks, 0) ?? { dead: generation, stale: generation },
@@ -50,9 +50,14 @@ export class LogicalTime implements L2LogicalTime {
     const keys = [names.time, ...(tags ?? []).map(names.mark)];
     const args = [options.known, mode, ...this.#context.newsHead(namespace), JSON.stringify(tags)];
     return this.#context.run('advance', options, async (answered) =>
-      Number(await answered(this.#context.topology.run(ADVANCE, keys, args))),
+      toNumber(await answered(this.#context.topology.run(ADVANCE, keys, args))),
     );
   }
+}
+
+/** The scripts answer with digits. */
+function toNumber(digits: unknown): number {
+  return Number(String(digits));
 }
 
 function markAt(numbers: readonly number[], at: number): L2Mark | undefined {

@@ -5,6 +5,8 @@ import { script } from './script.js';
  * The counter is a hash without expiry: `c` the generation, `d` and `s` the namespace's own marks, dead and stale. If any of
  * them is missing, all are made anew above everything known: not knowing is dead. A tag's mark is the string `dead stale`.
  *
+ * Numbers are answered as text: the parser of ioredis rounds integers close to 2^53.
+ *
  * - `generation(known)`: `c, d, s`, the counter being at least `known` afterwards.
  * - `mark(key)`: `dead, stale` of a tag, or nil.
  */
@@ -44,7 +46,7 @@ export const MARKS = script(
   LOGICAL_TIME,
   `
 local c, d, s = generation(tonumber(ARGV[1]))
-local reply, ensure = { c, d, s }, tonumber(ARGV[2])
+local reply, ensure = { text(c), text(d), text(s) }, tonumber(ARGV[2])
 for i = 2, #KEYS do
   local dead, stale = mark(KEYS[i])
   if ensure then
@@ -56,8 +58,8 @@ for i = 2, #KEYS do
       if remaining >= 0 and remaining < ensure then redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
     end
   end
-  reply[2 * i] = dead or 0
-  reply[2 * i + 1] = stale or 0
+  reply[2 * i] = text(dead or 0)
+  reply[2 * i + 1] = text(stale or 0)
 end
 return reply
 `,
@@ -87,6 +89,6 @@ for i = 2, #KEYS do
   end
 end
 redis.call('PUBLISH', ARGV[3], '[1,"marks",' .. ARGV[4] .. ',' .. ARGV[5] .. ',"' .. mode .. '",' .. text(c) .. ']')
-return c
+return text(c)
 `,
 );

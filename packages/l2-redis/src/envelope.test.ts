@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { decodeEnvelope, decodeLiving, HEADER_BYTES } from './envelope.js';
+
+// version 1_763_661_015_123_456, written at 1_763_661_015_123, stale 1,000 ms and gone 2,000 ms later, bytes `hi`.
+const GOLDEN = Buffer.from(
+  ['54570100', '0006440a544f8600', '019aa2636853', '019aa2636c3b', '019aa2637023', '6869'].join(''),
+  'hex',
+);
+const WRITTEN_AT = 1_763_661_015_123;
+
+test('a stored entry is read from its golden bytes', () => {
+  expect(decodeEnvelope(GOLDEN, WRITTEN_AT + 250.5)).toEqual({
+    status: 'found',
+    bytes: Uint8Array.from([0x68, 0x69]),
+    version: 1_763_661_015_123_456,
+    ageMs: 250.5,
+    freshMs: 749.5,
+    keepMs: 1_749.5,
+  });
+});
+
+test('it is stale, then gone, at its moments', () => {
+  expect(decodeEnvelope(GOLDEN, WRITTEN_AT + 1_000)).toMatchObject({ freshMs: 0, keepMs: 1_000 });
+  expect(decodeEnvelope(GOLDEN, WRITTEN_AT + 1_999)).toMatchObject({ freshMs: -999, keepMs: 1 });
+  expect(decodeEnvelope(GOLDEN, WRITTEN_AT + 2_000)).toBeUndefined();
+});
+
+test('one that lived in Redis and died on the way is over at once, but there', () => {
+  const entry = decodeLiving(GOLDEN, WRITTEN_AT + 2_003);
+  expect(entry).toMatchObject({ status: 'found', freshMs: -1_003 });
+  expect(entry.status === 'found' && entry.keepMs).toBeGreaterThan(0);
+  expect(entry.status === 'found' && entry.keepMs).toBeLessThan(0.001);
+});
+
+test.each([
+  ['nothing', Buffer.alloc(0)],
+  ['a header that is cut off', GOLDEN.subarray(0, HEADER_BYTES - 1)],
+  ['another magic', Buffer.concat([Buffer.from('X'), GOLDEN.subarray(1)])],
+  ['a newer format', Buffer.from(GOLDEN.toString('hex').replace(/^54570100/, '54570200'), 'hex')],
+  ['a version of zero', Buffer.concat([GOLDEN.subarray(0, 4), Buffer.alloc(8), GOLDEN.subarray(12)])],
+  ['a version above 2^53', Buffer.concat([GOLDEN.subarray(0, 4), Buffer.alloc(8, 255), GOLDEN.subarray(12)])],
+  ['stale after it is gone', Buffer.concat([GOLDEN.subarray(0, 18), Buffer.alloc(6, 255), GOLDEN.subarray(24)])],
+])('%s is damaged, with version 0', (_, stored) => {
+  const read = decodeEnvelope(stored, WRITTEN_AT);
+  expect(read).toMatchObject({ status: 'damaged', version: 0 });
+  expect(read?.status === 'damaged' && read.reason).toMatch(/\w/);
+});
+
+test('no bytes make it throw', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 64 }), fc.boolean(), (bytes, asOurs) => {
+      const stored = Buffer.concat([asOurs ? GOLDEN.subarray(0, 4) : Buffer.alloc(0), bytes]);
+      expect(['found', 'damaged', undefined]).toContain(decodeEnvelope(stored, 0)?.status);
+    }),
+  );
+});
+
+test('a small value does not keep the big reply alive that it came in', () => {
+  const reply = Buffer.concat([GOLDEN, Buffer.alloc(60_000)]);
+  const entry = decodeEnvelope(reply.subarray(0, GOLDEN.length), WRITTEN_AT);
+  expect(entry?.status === 'found' && entry.bytes.buffer.byteLength).toBe(2);
+});

@@ -1,0 +1,77 @@
+/// <reference path="./testing/cluster-key-slot.d.ts" />
+import slotOf from 'cluster-key-slot';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { channelOf, keysOf, scanPattern } from './keys.js';
+
+// Made of what could confuse the layout, so that collisions are likely if they are possible at all.
+const part = fc.array(fc.constantFrom('{', '}', ':', '%', '.', 'v', 'l', 'm', '7B', 'a', ' ', '', 'é'), {
+  maxLength: 6,
+});
+const name = fc.oneof(
+  part.map((parts) => parts.join('')),
+  fc.string({ unit: 'grapheme' }),
+);
+
+test('no two things ever have one name in Redis', () => {
+  const thing = fc.record({ kind: fc.constantFrom('entry', 'lease', 'time', 'mark'), namespace: name, name });
+  const nameOf = ({ kind, namespace, name: own }: { kind: string; namespace: string; name: string }): string => {
+    const keys = keysOf(namespace);
+    if (kind === 'entry') return keys.entry(own);
+    if (kind === 'lease') return keys.lease(own);
+    return kind === 'mark' ? keys.mark(own) : keys.time;
+  };
+  const identity = ({ kind, namespace, name: own }: { kind: string; namespace: string; name: string }): string =>
+    JSON.stringify([kind, namespace, kind === 'time' ? '' : own]);
+  fc.assert(
+    fc.property(thing, thing, (a, b) => {
+      expect(nameOf(a) === nameOf(b)).toBe(identity(a) === identity(b));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test.each(['', '%', '%%', '}', '%}', '}%', '{', '{}', '}{', 'a}', '{a}'])('the key %j has a name of its own', (key) => {
+  const others = ['', '%', '%%', '}', '%}', '}%', '{', '{}', '}{', 'a}', '{a}'].filter((other) => other !== key);
+  const { entry } = keysOf('n');
+  expect(others.map(entry)).not.toContain(entry(key));
+});
+
+test('an entry and its lease share a slot, as does all bookkeeping of a namespace', () => {
+  fc.assert(
+    fc.property(name, name, name, (namespace, key, tag) => {
+      const keys = keysOf(namespace);
+      expect(slotOf(keys.lease(key))).toBe(slotOf(keys.entry(key)));
+      expect(slotOf(keys.mark(tag))).toBe(slotOf(keys.time));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('entries of one namespace spread over slots', () => {
+  const { entry } = keysOf('n');
+  const slots = new Set(Array.from({ length: 100 }, (_, i) => slotOf(entry(`key ${i}`))));
+  expect(slots.size).toBeGreaterThan(90);
+});
+
+test('names stay what they are: other versions and languages read them', () => {
+  const keys = keysOf('shop:{eu}%');
+  expect(keys.entry('user:1')).toBe('tw1:shop%3A%7Beu%7D%25:v:{user:1}');
+  expect(keys.lease('}x')).toBe('tw1:shop%3A%7Beu%7D%25:l:{%}x}');
+  expect(keys.time).toBe('tw1:shop%3A%7Beu%7D%25:g:{.shop%3A%7Beu%7D%25}');
+  expect(keys.mark('tag')).toBe('tw1:shop%3A%7Beu%7D%25:m:{.shop%3A%7Beu%7D%25}tag');
+  expect(channelOf('app:', 'shop', 0)).toBe('app:tw1:shop:f');
+  expect(channelOf('', 'shop', 3)).toBe('tw1:shop:f:3');
+  expect(scanPattern('a*', keysOf('b[c]?'))).toBe('a\\*tw1:b\\[c\\]\\?:[vl]:*');
+});
+
+test('channels of two namespaces, or of one in two databases, are two', () => {
+  const channel = fc.record({ namespace: name, db: fc.nat(3) });
+  fc.assert(
+    fc.property(channel, channel, (a, b) => {
+      const same = a.namespace === b.namespace && a.db === b.db;
+      expect(channelOf('', a.namespace, a.db) === channelOf('', b.namespace, b.db)).toBe(same);
+    }),
+    { numRuns: 2_000 },
+  );
+});
