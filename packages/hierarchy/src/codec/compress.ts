@@ -40,9 +40,7 @@ export function canDecompress(compression: number): boolean {
  * @throws when the input is damaged, or does not expand to `length` bytes.
  */
 export function decompress({ compression, bytes }: Compressed, length: number): Uint8Array {
-  // zlib knows no limit of 0; one byte too many is found below.
-  const plain =
-    compression === COMPRESSION.none ? bytes : inflateRawSync(bytes, { maxOutputLength: Math.max(length, 1) });
+  const plain = compression === COMPRESSION.none ? bytes : inflateRawSync(bytes, { maxOutputLength: length });
   if (plain.length !== length) throw new RangeError(`they expand to ${plain.length} instead of ${length} bytes`);
   return new Uint8Array(plain);
 }
