@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { Findings } from './report.mjs';
 import { root } from './run.mjs';
 import { trackedFiles } from './tracked-files.mjs';
 
@@ -10,7 +11,7 @@ import { trackedFiles } from './tracked-files.mjs';
 export async function docsLinks() {
   const files = await trackedFiles('*.md');
   const problems = files.flatMap((file) => problemsOf(file));
-  if (problems.length) throw new Error(problems.join('\n'));
+  if (problems.length) throw new Findings(problems);
   return `${files.length} files`;
 }
 

@@ -1,5 +1,12 @@
 import { CommandFailed } from './run.mjs';
 
+/** A check of ours found something: a list of lines, without a stack that would only point at the check. */
+export class Findings extends Error {
+  constructor(lines) {
+    super(lines.join('\n'));
+  }
+}
+
 /** After this long without news a step says that it still runs (milliseconds). */
 const PATIENCE_MS = 15_000;
 
@@ -34,8 +41,12 @@ export async function step(name, work) {
     return true;
   } catch (error) {
     close(`✗ ${name} (${seconds()})`);
-    const said = error instanceof CommandFailed && error.output.trim() ? error.output : (error.stack ?? String(error));
-    process.stdout.write(`${said.trim().replace(/^/gm, '    ')}\n`);
+    process.stdout.write(`${said(error).trim().replace(/^/gm, '    ')}\n`);
     return false;
   }
+}
+
+function said(error) {
+  if (error instanceof Findings) return error.message;
+  return error instanceof CommandFailed && error.output.trim() ? error.output : (error.stack ?? String(error));
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { Findings } from './report.mjs';
 import { root } from './run.mjs';
 import { trackedFiles } from './tracked-files.mjs';
 
@@ -23,5 +24,5 @@ export async function strayContent() {
       if (found) problems.push(`${file}:${index + 1} holds ${found}: ${line.trim().slice(0, 160)}`);
     }
   }
-  if (problems.length) throw new Error(problems.join('\n'));
+  if (problems.length) throw new Findings(problems);
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { workspaceFolders } from './prepare.mjs';
+import { Findings } from './report.mjs';
 import { root } from './run.mjs';
 
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
@@ -33,5 +34,5 @@ export async function supplyChain() {
   }
   if (existsSync(join(root, '.npmrc')) && /registry/i.test(read('.npmrc'))) problems.push('.npmrc names a registry');
 
-  if (problems.length) throw new Error(problems.join('\n'));
+  if (problems.length) throw new Findings(problems);
 }
