@@ -23,6 +23,12 @@ describe('freezeShareable', () => {
     expect(Object.isFrozen(value.list)).toBe(true);
   });
 
+  it('handles any depth: forged bytes can nest deeper than a value may', () => {
+    let value: unknown = [];
+    for (let i = 0; i < 200_000; i += 1) value = [value];
+    expect(freezeShareable(value)).toBe(true);
+  });
+
   it.each<[string, unknown]>([
     ['Map', new Map()],
     ['Set', new Set()],

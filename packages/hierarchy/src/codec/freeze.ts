@@ -6,20 +6,21 @@
  */
 export function freezeShareable(value: unknown): boolean {
   const met = new Set<object>();
-  if (!collect(value, met)) return false;
+  if (!meet(value, met)) return false;
+  // What is met on the way joins the iteration, so that no depth of nesting can exhaust the stack.
+  for (const object of met) {
+    for (const child of Array.isArray(object) ? object : Object.values(object)) {
+      if (!meet(child, met)) return false;
+    }
+  }
   for (const object of met) Object.freeze(object);
   return true;
 }
 
-function collect(value: unknown, met: Set<object>): boolean {
+function meet(value: unknown, met: Set<object>): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function';
-  if (met.has(value)) return true;
-  met.add(value);
-  if (Array.isArray(value)) return value.every((element) => collect(element, met));
   const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  for (const key of Object.keys(value)) {
-    if (!collect((value as Record<string, unknown>)[key], met)) return false;
-  }
+  if (prototype !== Object.prototype && prototype !== null && !Array.isArray(value)) return false;
+  met.add(value);
   return true;
 }

@@ -28,7 +28,7 @@ export function parseKey(key: string | Uint8Array): Uint8Array {
   if (typeof key !== 'string') throw new EncryptionKeyError(`The key is of type ${key === null ? 'null' : typeof key}`);
   if (/^[\da-f]{64}$/i.test(key)) return new Uint8Array(Buffer.from(key, 'hex'));
   if (/^(?:[\w-]{43}|[A-Za-z\d+/]{43})=?$/.test(key)) return new Uint8Array(Buffer.from(key, 'base64'));
-  throw new EncryptionKeyError(`The key is a string of ${key.length} characters that is neither`);
+  throw new EncryptionKeyError(`The key is a string of ${key.length} characters that is not one`);
 }
 
 /** Copies a ring after checking it. @throws {@link EncryptionKeyError} */
