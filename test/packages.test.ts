@@ -41,6 +41,7 @@ describe.each(packages)('$name, packed and installed in an empty folder', (manif
     if (!usesPeers) {
       it('gives the same exports to import, to require and in the workspace', async () => {
         const inWorkspace = Object.keys(await import(join(manifest.folder, entry(path).default))).sort();
+        expect(inWorkspace).not.toEqual([]);
         expect(await exportsBy(`import * as it from '${specifier}'; ${PRINT}`, 'module')).toEqual(inWorkspace);
         expect(await exportsBy(`const it = require('${specifier}'); ${PRINT}`, 'commonjs')).toEqual(inWorkspace);
       });
