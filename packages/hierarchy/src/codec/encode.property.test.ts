@@ -29,10 +29,11 @@ const anyValue = fc.oneof(
       fc.constant(null),
       fc.constant(undefined),
       fc.bigInt(),
+      // isDeepStrictEqual of Node 20 finds that no invalid date equals another: encode.test.ts has that case.
+      fc.date({ noInvalidDate: true }),
       fc.uint8Array().map((bytes) => Buffer.from(bytes)),
     ],
     withBigInt: true,
-    withDate: true,
     withMap: true,
     withSet: true,
     withNullPrototype: true,
