@@ -1,5 +1,7 @@
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { ChildNode } from '../test/child-node.js';
 import { findContradictions, handClock, listeningHost, temporaryDirectory } from '../test/support.js';
@@ -146,4 +148,27 @@ describe('processes of one machine on one directory', () => {
     const closing = await ChildNode.start(dir, 'b');
     expect(await closing.close()).toBe(0);
   });
+
+  test.skipIf(process.platform === 'win32')(
+    'the disk is full: writes are rejected, reads go on, and it recovers',
+    {
+      timeout: 30_000,
+    },
+    async () => {
+      const fixture = fileURLToPath(new URL('../test/fixtures/full-disk.mjs', import.meta.url));
+      // A limit on the size of files, in blocks of 512 bytes or 1 KiB, is the full disk that needs no disk of its own.
+      const script = `trap '' XFSZ; ulimit -f 2048; exec "$0" "$1" "$2"`;
+      const { stdout } = await promisify(execFile)('sh', [
+        '-c',
+        script,
+        process.execPath,
+        fixture,
+        temporaryDirectory(),
+      ]);
+      const report = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+      expect(report).toMatchObject({ unhandled: 0, codes: ['ERR_TIERWISE_L2_UNAVAILABLE'], again: 'stored' });
+      expect(report.acknowledged).toBeGreaterThan(3);
+      expect(report.found).toBe(report.acknowledged);
+    },
+  );
 });

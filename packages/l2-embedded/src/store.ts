@@ -64,6 +64,8 @@ export class Store {
         maxReaders: MAX_READERS,
         overlappingSync: false,
         noSync: !waitsForDisk,
+        // Otherwise the binding makes a promise that nobody can see, and whose rejection nobody can handle when a commit fails.
+        eventTurnBatching: false,
       });
     } catch (error) {
       throw unavailable('the store cannot be opened', error);
