@@ -78,7 +78,7 @@ export class FeedWatch {
 
   /** To be given to the L2 as `onFeedState`. */
   onState(state: L2FeedState): void {
-    if (state === this.#state) return;
+    if (state === this.#state || !this.#options.hasFeed) return;
     this.#state = state;
     const { clock, events, maxStalenessMs, spaces, clearL1 } = this.#options;
     if (state === 'deaf') this.#trustUntil = clock.now() + maxStalenessMs;

@@ -45,34 +45,31 @@ export class HeldL2 implements L2 {
   readonly #stops: Stop[] = [];
   #host: L2Host | undefined;
   #heldNews: L2News[] | undefined;
-  readonly leases: NonNullable<L2['leases']> | undefined;
-  readonly time: NonNullable<L2['time']> | undefined;
-  readonly feed: NonNullable<L2['feed']> | undefined;
+  readonly leases?: NonNullable<L2['leases']>;
+  readonly time?: NonNullable<L2['time']>;
+  readonly feed?: NonNullable<L2['feed']>;
 
   /** @param without capabilities that this one shall lack. */
   constructor(inner: L2, without: readonly ('leases' | 'time' | 'feed')[] = []) {
     this.#inner = inner;
     this.name = inner.name;
     const { leases, time, feed } = inner;
-    this.leases =
-      leases && !without.includes('leases')
-        ? {
-            acquire: (...args) => this.#pass('acquire', () => leases.acquire(...args)),
-            renew: (...args) => this.#pass('renew', () => leases.renew(...args)),
-            release: (...args) => this.#pass('release', () => leases.release(...args)),
-          }
-        : undefined;
-    this.time =
-      time && !without.includes('time')
-        ? {
-            marks: (...args) => this.#pass('marks', () => time.marks(...args)),
-            advance: (...args) => this.#pass('advance', () => time.advance(...args)),
-          }
-        : undefined;
-    this.feed =
-      feed && !without.includes('feed')
-        ? { follow: (...args) => this.#pass('follow', () => feed.follow(...args)) }
-        : undefined;
+    if (leases !== undefined && !without.includes('leases')) {
+      this.leases = {
+        acquire: (...args) => this.#pass('acquire', () => leases.acquire(...args)),
+        renew: (...args) => this.#pass('renew', () => leases.renew(...args)),
+        release: (...args) => this.#pass('release', () => leases.release(...args)),
+      };
+    }
+    if (time !== undefined && !without.includes('time')) {
+      this.time = {
+        marks: (...args) => this.#pass('marks', () => time.marks(...args)),
+        advance: (...args) => this.#pass('advance', () => time.advance(...args)),
+      };
+    }
+    if (feed !== undefined && !without.includes('feed')) {
+      this.feed = { follow: (...args) => this.#pass('follow', () => feed.follow(...args)) };
+    }
   }
 
   /** Stops the next call of an operation. */

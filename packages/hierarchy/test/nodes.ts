@@ -21,13 +21,12 @@ export interface Cluster {
 const open: Node[] = [];
 
 afterEach(async () => {
-  for (const { cache, clock } of open.splice(0)) {
-    await settle();
-    // Whatever a test did, nothing may be left under way.
-    expect(cache.stats().underWay).toEqual({ flights: 0, tokens: 0 });
-    await cache.close();
-    expect(clock.timers).toBe(0);
-  }
+  const nodes = open.splice(0);
+  await settle();
+  // Whatever a test did, nothing may be left under way.
+  for (const { cache } of nodes) expect(cache.stats().underWay).toEqual({ flights: 0, tokens: 0 });
+  for (const { cache } of nodes) await cache.close();
+  for (const { clock } of nodes) expect(clock.timers).toBe(0);
 });
 
 /** Nodes on one store in memory. They are closed after the test, which fails if one has anything left under way. */
