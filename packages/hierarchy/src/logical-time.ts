@@ -65,7 +65,12 @@ export class LogicalTime {
       if (mode === 'dead') this.#dead = Math.max(this.#dead, generation);
       else this.#stale = Math.max(this.#stale, generation);
     }
-    for (const tag of tags ?? []) this.#remember(tag, { dead: 0, stale: 0, [mode]: generation });
+    // Of a tag that was not known, the other mode's mark may be anything up to the floor.
+    const unknown = this.relied ? this.#floor : 0;
+    for (const tag of tags ?? []) {
+      const mark = this.#tags.get(tag) ?? { dead: unknown, stale: unknown };
+      this.#remember(tag, { ...mark, [mode]: Math.max(mark[mode], generation) });
+    }
     if (tags === null) this.#change += 1;
   }
 
