@@ -1,4 +1,4 @@
-/** So many keys go into one command at most: a script over 500 of them blocks Redis for about a millisecond. */
+/** So many keys go into one command at most: a script that writes 500 of them blocks Redis for two milliseconds or so. */
 const MAX_ITEMS = 500;
 
 /** So many bytes of values go into one command at most, unless one value alone has more. */

@@ -57,9 +57,10 @@ export class Context {
   async inGroups<T, R>(
     items: readonly T[],
     keyOf: (item: T) => string,
-    send: (group: T[]) => Promise<readonly R[]>,
+    send: (group: readonly T[]) => Promise<R[]>,
     bytesOf?: (item: T) => number,
   ): Promise<R[]> {
+    if (items.length === 1) return send(items);
     const places = items.map((item, index) => ({ item, index }));
     const groups = this.topology.group(places, ({ item }) => keyOf(item), bytesOf && (({ item }) => bytesOf(item)));
     const results = new Array<R>(items.length);

@@ -94,8 +94,9 @@ export class Feed implements L2Feed {
       await this.#within(this.#catchUp());
       if (client.stream === stream && client.status === 'ready') this.#become('alive');
     } catch (error) {
+      if (client.stream !== stream) return;
       // An error that Redis answers with, such as a lack of rights, is no reason to connect anew, but to ask again later.
-      if (client.stream === stream && !isReply(error)) client.disconnect(true);
+      if (!isReply(error)) client.disconnect(true);
       this.#become('deaf');
     }
     if (this.#isClosed || client.stream !== stream) return;

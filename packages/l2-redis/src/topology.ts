@@ -25,7 +25,7 @@ export interface Topology {
   /** Splits a batch into parts that may go into one command each, by the key in Redis of each item. In any order. */
   group<T>(items: readonly T[], keyOf: (item: T) => string, bytesOf?: (item: T) => number): T[][];
   /** Reads strings. `null`: none, or a value of another type. All keys are of one group. */
-  mget(keys: readonly string[]): Promise<readonly (Buffer | null)[]>;
+  mget(keys: readonly string[]): Promise<(Buffer | null)[]>;
   /** Runs a script. All keys are of one group. */
   run(script: Script, keys: readonly string[], args: readonly (string | number | Uint8Array)[]): Promise<unknown>;
   /** Redis' clock, in microseconds. */
