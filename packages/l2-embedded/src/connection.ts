@@ -29,7 +29,8 @@ export async function connect(
       now: () => Math.max(0, Math.floor(options.clock.now())),
     };
     feed = new FeedReader(store, { follows, onNews: host.onNews, onFeedState: host.onFeedState }, options);
-    // Writes the counters as they are: that the store can be written is known then, and the doorbell hears that it works.
+    // Writes the counters as they are: that the store can be written is known then, and the doorbell hears that it
+    // works.
     await store.write(actor, (txn) => txn.tables.writeCounters(txn.counters));
     const sweeper = new Sweeper(store, actor, options);
     sweeper.wake();

@@ -1,6 +1,6 @@
 /**
- * The store's counters: one record, read at the beginning and written at the end of every transaction that changes anything, so
- * that they are as exact as the entries themselves, whoever dies when.
+ * The store's counters: one record, read at the beginning and written at the end of every transaction that changes
+ * anything, so that they are as exact as the entries themselves, whoever dies when.
  */
 export interface Counters {
   /** Of the directory's layout. */

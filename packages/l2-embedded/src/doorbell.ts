@@ -3,13 +3,14 @@ import { type FSWatcher, watch } from 'node:fs';
 /**
  * Wakes a process when another one has committed, without asking again and again.
  *
- * Every commit of LMDB is a `pwrite` to its data file, and inotify rings for each of them in the kernel: also for a writer that is killed right
- * afterwards. The bell may ring microseconds before the commit is visible, so that it is answered twice more,
+ * Every commit of LMDB is a `pwrite` to its data file, and inotify rings for each of them in the kernel: also for a
+ * writer that is killed right afterwards. The bell may ring microseconds before the commit is visible, so that it is
+ * answered twice more,
  * {@link RECHECK_MS} after the last ring.
  *
- * A bell is not believed in before it has rung once (the node that opens a store commits something, so that a bell that works rings
- * at once); until then, where there is none, and on systems whose bell is not known to ring for every write, the store is
- * looked at in intervals.
+ * A bell is not believed in before it has rung once (the node that opens a store commits something, so that a bell that
+ * works rings at once); until then, where there is none, and on systems whose bell is not known to ring for every
+ * write, the store is looked at in intervals.
  */
 export interface DoorbellOptions {
   /** The file that every commit writes to. */
@@ -27,7 +28,10 @@ export interface DoorbellOptions {
 /** As `fs.watch`. */
 export type WatchFile = (file: string, options: { persistent: false }, onChange: () => void) => FSWatcher;
 
-/** How long after a ring, and then after that, to look again, in milliseconds: the second is for a writer that lost the processor. */
+/**
+ * How long after a ring, and then after that, to look again, in milliseconds: the second is for a writer that lost the
+ * processor.
+ */
 const RECHECK_MS = [2, 50] as const;
 
 export class Doorbell {

@@ -73,6 +73,57 @@ test('what was stored is there after all have closed and one opens again, at onc
   await closing;
 });
 
+test('a store that is still closing is waited for', async () => {
+  const location = locate(temporaryDirectory(), 'process');
+  const closing = await acquireStore(location);
+  const close = closing.close.bind(closing);
+  let finishClose = () => {};
+  vi.spyOn(closing, 'close').mockImplementation(async () => {
+    await new Promise<void>((resolve) => {
+      finishClose = resolve;
+    });
+    await close();
+  });
+  const released = releaseStore(closing);
+  let isOpen = false;
+  const opening = acquireStore(location).then((store) => {
+    isOpen = true;
+    return store;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isOpen).toBe(false);
+  finishClose();
+  await released;
+  await releaseStore(await opening);
+});
+
+test('close() in the middle of a batch waits for the batch', async () => {
+  const { l2 } = await openNode({ dir: temporaryDirectory() });
+  const entries = Array.from({ length: 2000 }, (_, number) => ({ key: `${number}`, bytes: Buffer.of(1), ...LIFE }));
+  const writing = l2.write('n', entries);
+  await l2.close();
+  expect(await writing).toHaveLength(2000);
+});
+
+test('an entry that is stale already stays stale since then when it is expired', async () => {
+  const clock = handClock();
+  const { l2 } = await openNode({ dir: temporaryDirectory(), clock });
+  await write(l2, 'k', 'v', { freshMs: 1000, keepMs: 60_000 });
+  clock.advance(5000);
+  await l2.expire('n', ['k']);
+  expect(await l2.read('n', ['k'])).toMatchObject([{ freshMs: -4000, keepMs: 55_000 }]);
+});
+
+test.runIf(process.platform === 'linux')(
+  'a node that joins an idle store finds out by itself that the bell works',
+  async () => {
+    const dir = temporaryDirectory();
+    await openNode({ dir });
+    const { l2 } = await openNode({ dir }, 'b');
+    await vi.waitFor(async () => expect((await l2.health()).detail).toContain('the feed wakes'));
+  },
+);
+
 test('a fault of the directory rejects open(); it goes on trying, and works as soon as the fault is gone', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   onTestFinished(() => {

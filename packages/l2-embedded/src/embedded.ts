@@ -46,9 +46,9 @@ const BYTES_A_STEP = 4 * 1024 * 1024;
 const EVICTIONS_A_STEP = 1000;
 
 /**
- * A second tier on local disk: one directory, shared by all processes of the machine that name it. LMDB underneath, so that reads are
- * memory look-ups without locks, writes are transactions that survive `kill -9` of any process at any moment, and there is no
- * server to run.
+ * A second tier on local disk: one directory, shared by all processes of the machine that name it. LMDB underneath, so
+ * that reads are memory look-ups without locks, writes are transactions that survive `kill -9` of any process at any
+ * moment, and there is no server to run.
  *
  * @throws `L2InvalidError` for options that make no sense.
  */

@@ -6,7 +6,9 @@ import { decodeRecord } from './record.js';
 import type { Tables } from './tables.js';
 import type { Transaction } from './transaction.js';
 
-/** Whether anything is due. A look at a snapshot: of several processes whose timers fire together, the first one sweeps. */
+/**
+ * Whether anything is due. A look at a snapshot: of several processes whose timers fire together, the first one sweeps.
+ */
 export function isSweepDue(tables: Tables, now: number): boolean {
   return KINDS.some((kind) => tables.expiry.soonest(kind, now, 1).length > 0);
 }

@@ -17,8 +17,9 @@ const MESSAGES_A_TURN = 512;
 const RETRY_MS = 1000;
 
 /**
- * Hands the log's news on to one node. It knows the number of the next message that it has not read: whatever wakes it, and however
- * often, each message is handed on once and in order. If the message is gone from the log, the node has missed something and gets a `reset`.
+ * Hands the log's news on to one node. It knows the number of the next message that it has not read: whatever wakes it,
+ * and however often, each message is handed on once and in order. If the message is gone from the log, the node has
+ * missed something and gets a `reset`.
  */
 export class FeedReader {
   readonly #store: Store;

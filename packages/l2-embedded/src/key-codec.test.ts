@@ -48,6 +48,11 @@ describe('store keys', () => {
     expect(keyOf(['a', ''])).not.toEqual(keyOf(['', 'a']));
   });
 
+  test('of a short name never equal that of a long one, whatever it hashes to', () => {
+    const prefix = namespacePrefix('n');
+    expect(storeKey(prefix, 'a')[prefix.length]).not.toBe(storeKey(prefix, 'a'.repeat(5000))[prefix.length]);
+  });
+
   test('stay below what LMDB takes, with a row prefix of the index in front, however long the names', () => {
     for (const namespace of ['', 'n'.repeat(200), 'n'.repeat(201), 'ä'.repeat(30_000)]) {
       for (const name of ['', 'k'.repeat(1400), 'k'.repeat(1401), '😀'.repeat(16_000)]) {

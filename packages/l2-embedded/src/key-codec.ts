@@ -10,8 +10,8 @@ import { createHash } from 'node:crypto';
  * ```
  *
  * The namespace part says where it ends, so no choice of characters lets one pair look like another, and all keys of a
- * namespace share a prefix. LMDB throws above 1,978 bytes and crashes the process afterwards, so that long names are hashed;
- * a record holds its full names, so that a reader can tell whether it is the one that was asked for.
+ * namespace share a prefix. LMDB throws above 1,978 bytes and crashes the process afterwards, so that long names are
+ * hashed; a record holds its full names, so that a reader can tell whether it is the one that was asked for.
  */
 
 const MAX_PLAIN_NAMESPACE_BYTES = 200;
@@ -20,7 +20,7 @@ const MAX_PLAIN_NAME_BYTES = 1400;
 const PLAIN_NAME = 0;
 const HASHED_NAME = 1;
 
-/** The longest key that {@link storeKey} makes, in bytes. An expiry row adds {@link "expiry-index"}'s prefix to it. */
+/** The longest key that {@link storeKey} makes, in bytes. A row of the expiry index adds 9. */
 export const MAX_STORE_KEY_BYTES = 1 + MAX_PLAIN_NAMESPACE_BYTES + 1 + MAX_PLAIN_NAME_BYTES;
 
 /** The prefix that all keys of a namespace, and no others, begin with. */

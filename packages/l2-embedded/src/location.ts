@@ -6,11 +6,12 @@ import { type EmbeddedDurability, NAME } from './options.js';
 /**
  * Where in a directory the store lies, and whether its commits wait for the disk.
  *
- * With durability `power` it lies in `durable/`, and every commit waits: some milliseconds each. With `process` no commit waits, which is
- * some fifty times faster. Nothing that a process does can hurt the store then, for the kernel holds the pages; but after a loss of
- * power LMDB could find some of them on the disk and others not. So that such a store is never opened again, it lies in `boot-<id>/`,
- * named after the kernel's boot: after a restart of the machine the store begins empty, and the old one is removed. (Two
- * processes that open at that moment need no agreement: nobody can be using the folder of an earlier boot.)
+ * With durability `power` it lies in `durable/`, and every commit waits: some milliseconds each. With `process` no
+ * commit waits, which is some fifty times faster. Nothing that a process does can hurt the store then, for the kernel
+ * holds the pages; but after a loss of power LMDB could find some of them on the disk and others not. So that such a
+ * store is never opened again, it lies in `boot-<id>/`, named after the kernel's boot: after a restart of the machine
+ * the store begins empty, and the old one is removed. (Two processes that open at that moment need no agreement: nobody
+ * can be using the folder of an earlier boot.)
  */
 export interface Location {
   /** The folder of LMDB's files. Real, so that it can be compared. */

@@ -6,8 +6,8 @@ import type { Tables } from './tables.js';
 import type { Transaction } from './transaction.js';
 
 /**
- * A namespace's counter and its own marks: three doubles under its prefix. Never removed, so that nothing short of the loss of the
- * whole directory makes a node forget.
+ * A namespace's counter and its own marks: three doubles under its prefix. Never removed, so that nothing short of the
+ * loss of the whole directory makes a node forget.
  */
 interface Generation {
   readonly generation: number;
@@ -20,8 +20,8 @@ interface StoredMark extends L2Mark {
 }
 
 /**
- * What `marks` answers, if a snapshot can: when the counter exists and is not behind the caller, and no mark has to be made or kept
- * for longer. That takes no lock.
+ * What `marks` answers, if a snapshot can: when the counter exists and is not behind the caller, and no mark has to be
+ * made or kept for longer. That takes no lock.
  */
 export function marksOfSnapshot(
   tables: Tables,

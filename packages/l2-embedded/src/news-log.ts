@@ -3,8 +3,9 @@ import type { Database } from 'lmdb';
 import type { Counters } from './counters.js';
 
 /**
- * The feed's log: news under ever-growing numbers, appended in the transaction of the deed itself, so that a writer that dies has
- * either done both or nothing. Bounded: who falls behind by more than the bound has missed something, and is told so.
+ * The feed's log: news under ever-growing numbers, appended in the transaction of the deed itself, so that a writer
+ * that dies has either done both or nothing. Bounded: who falls behind by more than the bound has missed something, and
+ * is told so.
  */
 export class NewsLog {
   readonly #messages: Database<Buffer, Buffer>;
@@ -51,7 +52,7 @@ export interface LogBounds {
 }
 
 /** Some seconds of the fastest writing that a machine does, so that only a node that was stopped falls behind. */
-export const DEFAULT_BOUNDS: LogBounds = { maxMessages: 32_768, maxBytes: 8 * 1024 * 1024 };
+const DEFAULT_BOUNDS: LogBounds = { maxMessages: 32_768, maxBytes: 8 * 1024 * 1024 };
 
 // A message of many keys is one write instead of many, but must stay small against the log's bound.
 const MAX_MESSAGE_KEYS = 256;

@@ -3,7 +3,9 @@ import { Call } from './call.js';
 import { type Connection, connect, disconnect } from './connection.js';
 import { NAME, type ResolvedOptions } from './options.js';
 
-/** How long to wait before the store is tried again after it could not be opened, in milliseconds: doubled each time. */
+/**
+ * How long to wait before the store is tried again after it could not be opened, in milliseconds: doubled each time.
+ */
 const RETRY_MS = { first: 100, last: 30_000 } as const;
 
 /** The life of a node: from `open` to `close`, and the calls in between. */

@@ -6,41 +6,44 @@ export const NAME = 'embedded';
 /** Options of {@link embeddedL2}. */
 export interface EmbeddedL2Options {
   /**
-   * The directory of the store, on a local disk; made, for its owner only, if it does not exist. All processes of the machine that name the
-   * same directory share it. Required: a store never appears somewhere silently.
+   * The directory of the store, on a local disk; made, for its owner only, if it does not exist. All processes of the
+   * machine that name the same directory share it. Required: a store never appears somewhere silently.
    */
   readonly dir: string;
   /**
-   * How many bytes the entries may take, keys and headers (48 bytes each and the namespace) included. When a write passes that,
-   * the entries that are the soonest to expire are evicted. A value that is larger by itself is not kept. Leases, marks and the
-   * feed's log (up to 8 MiB) come on top, as does LMDB's own overhead of pages. All processes should name the same number: each
-   * keeps to its own. Default: 1 GiB.
+   * How many bytes the entries may take, keys and headers (48 bytes each and the namespace) included. When a write
+   * passes that, the entries that are the soonest to expire are evicted. A value that is larger by itself is not kept.
+   * Leases, marks and the feed's log (up to 8 MiB) come on top, as does LMDB's own overhead of pages. All processes
+   * should name the same number: each keeps to its own. Default: 1 GiB.
    */
   readonly maxBytes?: number | undefined;
   /**
-   * The shortest time between two clean-ups of what has expired, in milliseconds, 100 to 86,400,000. The timer only exists while
-   * there is something to expire, and never keeps the process alive. Default: 10,000.
+   * The shortest time between two clean-ups of what has expired, in milliseconds, 100 to 86,400,000. The timer only
+   * exists while there is something to expire, and never keeps the process alive. Default: 10,000.
    */
   readonly sweepInterval?: number | undefined;
   /** When a write counts as done. Default: `process`. */
   readonly durability?: EmbeddedDurability | undefined;
   /**
-   * After how long a call is given up with `L2TimeoutError`, in milliseconds, 1 to 600,000. Waiting for another process to finish
-   * its write is what takes long, if anything does. Default: 5,000.
+   * After how long a call is given up with `L2TimeoutError`, in milliseconds, 1 to 600,000. Waiting for another process
+   * to finish its write is what takes long, if anything does. Default: 5,000.
    */
   readonly callTimeout?: number | undefined;
   /**
-   * How often the feed looks for news where the system cannot wake it (anything but Linux, or no inotify left), in milliseconds,
-   * 1 to 60,000. Default: 50.
+   * How often the feed looks for news where the system cannot wake it (anything but Linux, or no inotify left), in
+   * milliseconds, 1 to 60,000. Default: 50.
    */
   readonly pollInterval?: number | undefined;
-  /** The store's clock: the machine's wall clock, in milliseconds. To be replaced in tests only, for all nodes alike. */
+  /**
+   * The store's clock: the machine's wall clock, in milliseconds. To be replaced in tests only, for all nodes alike.
+   */
   readonly clock?: EmbeddedClock | undefined;
 }
 
 /**
  * - `process`: a write is done when every process sees it. It survives the death of any process at any moment, but not the machine: after a
- *   restart of that, the store begins empty. (Where the system does not name its boots, that is anywhere but on Linux, it is as `power`.)
+ *   restart of that, the store begins empty. (Where the system does not name its boots, that is anywhere but on Linux,
+ * it is as `power`.)
  * - `power`: a write is done when the disk has it, which takes some milliseconds. It survives a loss of power.
  *
  * All processes that share a directory name the same.

@@ -1,4 +1,4 @@
-import { execFile, fork } from 'node:child_process';
+import { execFile, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -68,6 +68,28 @@ describe('processes of one machine on one directory', () => {
       const heard = () => host.news.flatMap((news) => (news.type === 'changed' ? news.keys : []));
       await host.until(() => acknowledged.every((key) => heard().includes(key)));
     }
+  });
+
+  test('a write of another process is read at once, in the same turn of the event loop too', {
+    timeout: 30_000,
+  }, async () => {
+    const dir = temporaryDirectory();
+    const l2 = embeddedL2({ dir });
+    await l2.open(listeningHost('a'));
+    onTestFinished(() => l2.close());
+    const script = `
+      import { embeddedL2 } from '@tierwise/l2-embedded';
+      const l2 = embeddedL2({ dir: ${JSON.stringify(dir)} });
+      await l2.open({ origin: 'b', onNews() {}, onFeedState() {} });
+      await l2.write('n', [{ key: 'k', bytes: Buffer.from('v'), freshMs: 60_000, keepMs: 60_000 }]);
+      await l2.close();`;
+    const before = l2.read('n', ['k']);
+    execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+    });
+    const after = l2.read('n', ['k']);
+    expect(await before).toEqual([undefined]);
+    expect(await after).toMatchObject([{ status: 'found' }]);
   });
 
   test('processes are killed in the middle of writing, 20 times: nothing that was acknowledged is lost, everything adds up', {

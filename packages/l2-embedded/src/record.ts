@@ -17,8 +17,8 @@ import { createHash } from 'node:crypto';
  * 48     namespace, key, value
  * ```
  *
- * LMDB never shows a torn write, so there is no checksum; what is checked is whether the bytes are a record at all, whole, and
- * the record that was asked for.
+ * LMDB never shows a torn write, so there is no checksum; what is checked is whether the bytes are a record at all,
+ * whole, and the record that was asked for.
  */
 export interface EntryRecord {
   readonly version: number;

@@ -14,8 +14,9 @@ const MAX_READERS = 1024;
 const stores = new Map<string, { readonly store: Store; users: number; closing: Promise<void> | undefined }>();
 
 /**
- * Opens the store at a location, or joins those who have it open in this process. Two environments of one process on one file would
- * wait for each other's write lock for ever, so that all nodes of a process share one. Each caller calls {@link releaseStore} once.
+ * Opens the store at a location, or joins those who have it open in this process. Two environments of one process on
+ * one file would wait for each other's write lock for ever, so that all nodes of a process share one. Each caller calls
+ * {@link releaseStore} once.
  *
  * @throws L2UnavailableError (as a rejection)
  */
@@ -64,7 +65,8 @@ export class Store {
         maxReaders: MAX_READERS,
         overlappingSync: false,
         noSync: !waitsForDisk,
-        // Otherwise the binding makes a promise that nobody can see, and whose rejection nobody can handle when a commit fails.
+        // Otherwise the binding makes a promise that nobody can see, and whose rejection nobody can handle when a
+        // commit fails.
         eventTurnBatching: false,
       });
     } catch (error) {
@@ -96,9 +98,9 @@ export class Store {
   }
 
   /**
-   * Runs a deed in a write transaction, along with others of the same turn, and resolves once it is committed. It waits for the lock off
-   * the event loop's thread: a process that froze in the middle of its own transaction costs the others time limits, but not
-   * their event loops.
+   * Runs a deed in a write transaction, along with others of the same turn, and resolves once it is committed. It waits
+   * for the lock off the event loop's thread: a process that froze in the middle of its own transaction costs the
+   * others time limits, but not their event loops.
    */
   async write<T>(actor: Actor, deed: (txn: Transaction) => T): Promise<T> {
     try {

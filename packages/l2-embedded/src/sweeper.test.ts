@@ -90,6 +90,16 @@ describe('sweeping', () => {
     expect(count()).toBe(0);
   });
 
+  test('a lease that was renewed for a shorter time is swept at its end', async () => {
+    const { clock, store, run } = setUp();
+    const answer = await run((txn) => acquire(txn, SPACE, 'k', undefined, 5000));
+    if (answer.status !== 'granted') throw new Error('not granted');
+    await run((txn) => renew(txn, SPACE, 'k', answer.token, 1000));
+    clock.advance(1000);
+    await run((txn) => sweep(txn, 100));
+    expect(store.read(({ leases }) => [...leases.getKeys({})].length)).toBe(0);
+  });
+
   test('a lease that was given back early leaves at most a row, which goes without harm to the next lease', async () => {
     const { clock, store, run } = setUp();
     const first = await run((txn) => acquire(txn, SPACE, 'k', undefined, 1000));

@@ -2,7 +2,10 @@ import { evict, isSweepDue, sweep } from './expiry.js';
 import type { Store } from './store.js';
 import type { Actor } from './transaction.js';
 
-/** How many rows one transaction deals with, so that neither the event loop nor other writers wait for long: some milliseconds. */
+/**
+ * How many rows one transaction deals with, so that neither the event loop nor other writers wait for long: some
+ * milliseconds.
+ */
 const ROWS_A_STEP = 250;
 
 /** How many such steps one run takes at most, before it makes a pause. */
@@ -12,8 +15,8 @@ const STEPS_A_RUN = 20;
 const PAUSE_MS = 100;
 
 /**
- * The longest time between two looks while there is anything that expires, in milliseconds: an hour. What another process has stored is
- * that one's to sweep; if it dies, it becomes ours at the next look.
+ * The longest time between two looks while there is anything that expires, in milliseconds: an hour. What another
+ * process has stored is that one's to sweep; if it dies, it becomes ours at the next look.
  */
 const MAX_DELAY_MS = 3_600_000;
 
@@ -23,9 +26,10 @@ export interface SweeperOptions {
 }
 
 /**
- * Removes what has expired, and what is over the byte cap, in small steps. Its timer is set for the moment when the next thing is due, but
- * not before the interval is over or later than in an hour, and only while there is anything that expires. Several processes that sweep one store do no
- * harm: each step is a transaction, and who comes second sees in a snapshot that nothing is due.
+ * Removes what has expired, and what is over the byte cap, in small steps. Its timer is set for the moment when the
+ * next thing is due, but not before the interval is over or later than in an hour, and only while there is anything
+ * that expires. Several processes that sweep one store do no harm: each step is a transaction, and who comes second
+ * sees in a snapshot that nothing is due.
  */
 export class Sweeper {
   readonly #store: Store;
@@ -58,7 +62,9 @@ export class Sweeper {
     }
   }
 
-  /** To be called when something was stored that is due in so many milliseconds: brings the timer forward if need be. */
+  /**
+   * To be called when something was stored that is due in so many milliseconds: brings the timer forward if need be.
+   */
   expect(dueInMs: number): void {
     if (this.#closed || this.#running !== undefined) return;
     const delay = Math.min(Math.max(dueInMs, this.#options.sweepInterval), MAX_DELAY_MS);

@@ -4,7 +4,9 @@ import type { Counters } from './counters.js';
 import { NewsGatherer } from './news-log.js';
 import type { Tables } from './tables.js';
 
-/** The year 2112 in microseconds. A caller that claims to know a higher number must not use up those of all namespaces. */
+/**
+ * The year 2112 in microseconds. A caller that claims to know a higher number must not use up those of all namespaces.
+ */
 const MAX_CREDIBLE_NUMBER = 2 ** 52;
 
 /** Who does a deed, and when: what a node adds to a transaction. */
@@ -16,9 +18,9 @@ export interface Actor {
 }
 
 /**
- * One write transaction of the store: the tables, the moment, the counters, and the news that become visible along with it. What
- * a deed does here is seen by all processes at once, or not at all. Deeds check before they change: LMDB commits what a deed that throws
- * has done until then.
+ * One write transaction of the store: the tables, the moment, the counters, and the news that become visible along with
+ * it. What a deed does here is seen by all processes at once, or not at all. Deeds check before they change: LMDB
+ * commits what a deed that throws has done until then.
  */
 export class Transaction {
   readonly tables: Tables;
@@ -67,7 +69,10 @@ export class Transaction {
     this.#news.add({ type: 'reset', namespace, reason, origin: this.#origin });
   }
 
-  /** Writes down what all deeds have in common; nothing, where nothing changed. The last thing to happen in a transaction. */
+  /**
+   * Writes down what all deeds have in common; nothing, where nothing changed. The last thing to happen in a
+   * transaction.
+   */
   finish(): void {
     this.tables.log.append(this.counters, this.#news.news);
     if (!isDeepStrictEqual(this.counters, this.#before)) this.tables.writeCounters(this.counters);
