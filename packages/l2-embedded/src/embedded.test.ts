@@ -9,6 +9,8 @@ import { locate } from './location.js';
 import type { EmbeddedL2Options } from './options.js';
 import { acquireStore, releaseStore } from './store.js';
 
+/** For what happens by itself, on a slow and busy machine. */
+const PATIENCE = { timeout: 10_000 };
 const LIFE = { freshMs: 60_000, keepMs: 60_000 };
 
 async function openNode(options: EmbeddedL2Options, origin = 'a') {
@@ -120,7 +122,7 @@ test.runIf(process.platform === 'linux')(
     const dir = temporaryDirectory();
     await openNode({ dir });
     const { l2 } = await openNode({ dir }, 'b');
-    await vi.waitFor(async () => expect((await l2.health()).detail).toContain('the feed wakes'));
+    await vi.waitFor(async () => expect((await l2.health()).detail).toContain('the feed wakes'), PATIENCE);
   },
 );
 
@@ -211,7 +213,7 @@ test('a batch above the cap ends within it', async () => {
     'n',
     Array.from({ length: 400 }, (_, number) => ({ key: `${number}`, bytes: Buffer.alloc(500), ...LIFE })),
   );
-  await vi.waitFor(async () => expect((await inspect(dir)).bytes).toBeLessThanOrEqual(20_000));
+  await vi.waitFor(async () => expect((await inspect(dir)).bytes).toBeLessThanOrEqual(20_000), PATIENCE);
 });
 
 test('a process that names a smaller cap keeps to it with its next write', async () => {
@@ -223,7 +225,9 @@ test('a process that names a smaller cap keeps to it with its next write', async
   expect((await inspect(dir)).bytes).toBeLessThanOrEqual(5_000);
 });
 
-test('whatever is done in whatever order, with whatever lives: the counters and the index are exact', async () => {
+test('whatever is done in whatever order, with whatever lives: the counters and the index are exact', {
+  timeout: 30_000,
+}, async () => {
   const key = fc.constantFrom('a', 'b', '', 'x'.repeat(3000));
   const keepMs = fc.integer({ min: 1, max: 500 });
   const deed = fc.oneof(

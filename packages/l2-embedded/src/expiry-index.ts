@@ -4,9 +4,8 @@ import type { Database } from 'lmdb';
  * What expires, in the order in which it does: rows `<kind> <goneAt, 8 bytes big-endian> <store key>` without a value.
  *
  * The rule that the sweeper relies on: whatever is stored has a row at its `goneAt` or before it. Entries have exactly
- * one, at their
- * `goneAt`, since eviction goes by it. A lease that is renewed, or a mark that is kept for longer, leaves its row where it was: the
- * sweeper finds it too early and moves it. That saves a write each time.
+ * one, at their `goneAt`, since eviction goes by it. A lease that is renewed, or a mark that is kept for longer, leaves
+ * its row where it was: the sweeper finds it too early and moves it. That saves a write each time.
  */
 export type Kind = typeof ENTRY | typeof LEASE | typeof MARK;
 

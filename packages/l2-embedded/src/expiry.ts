@@ -32,8 +32,8 @@ export function sweep(txn: Transaction, limit: number): number {
 /**
  * Makes room: removes the entries that are the soonest to expire until the store is within `maxBytes`.
  *
- * @param spared the lowest version of what is not to be evicted: a transaction does not evict what it has just written, so that a value
- * with a short life reaches whoever waits for it.
+ * @param spared the lowest version of what is not to be evicted: a transaction does not evict what it has just written,
+ * so that a value with a short life reaches whoever waits for it.
  * @returns whether the store is within `maxBytes`; if not, `limit` was reached first.
  */
 export function evict(txn: Transaction, maxBytes: number, limit: number, spared = Number.MAX_SAFE_INTEGER): boolean {

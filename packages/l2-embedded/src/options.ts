@@ -41,9 +41,9 @@ export interface EmbeddedL2Options {
 }
 
 /**
- * - `process`: a write is done when every process sees it. It survives the death of any process at any moment, but not the machine: after a
- *   restart of that, the store begins empty. (Where the system does not name its boots, that is anywhere but on Linux,
- * it is as `power`.)
+ * - `process`: a write is done when every process sees it. It survives the death of any process at any moment, but not
+ *   the machine: after a restart of that, the store begins empty. (Where the system does not name its boots, that is
+ *   anywhere but on Linux, it is as `power`.)
  * - `power`: a write is done when the disk has it, which takes some milliseconds. It survives a loss of power.
  *
  * All processes that share a directory name the same.

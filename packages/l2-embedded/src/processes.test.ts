@@ -131,7 +131,7 @@ describe('processes of one machine on one directory', () => {
     timeout: 30_000,
   }, async () => {
     const dir = temporaryDirectory();
-    const l2 = embeddedL2({ dir, callTimeout: 300, clock: handClock() });
+    const l2 = embeddedL2({ dir, callTimeout: 1_000, clock: handClock() });
     await l2.open(listeningHost('a'));
     await l2.write('n', [{ key: 'k', bytes: Buffer.from('v'), ...LIFE }]);
     const { path } = locate(dir, 'process');
@@ -143,7 +143,7 @@ describe('processes of one machine on one directory', () => {
 
     const write = l2.write('n', [{ key: 'k', bytes: Buffer.from('w'), ...LIFE }]);
     expect((await l2.read('n', ['k']))[0]).toMatchObject({ status: 'found' });
-    await expect(write).rejects.toMatchObject({ code: 'ERR_TIERWISE_L2_TIMEOUT', limitMs: 300 });
+    await expect(write).rejects.toMatchObject({ code: 'ERR_TIERWISE_L2_TIMEOUT', limitMs: 1_000 });
     expect(await l2.health()).toMatchObject({ status: 'down' });
 
     const exit = once(frozen, 'exit');
