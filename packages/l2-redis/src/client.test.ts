@@ -85,7 +85,7 @@ test("a client with ioredis' defaults, which hang, does not make calls hang", as
 
 test('nothing is left in the queue of a client that has no connection', async (context) => {
   const server = await ownServer(context);
-  const client = userClient({ retryStrategy: () => 20 }, server.url);
+  const client = userClient({ retryStrategy: () => 20, maxRetriesPerRequest: null }, server.url);
   const { l2 } = await openNode({ client, commandTimeout: 5_000 });
   await server.kill();
   await until('the loss is noticed', () => client.status !== 'ready');

@@ -41,10 +41,12 @@ describe('a frozen server', () => {
     await until('calls work', () => works(() => l2.read('n', ['a'])));
   });
 
-  test('the feed is deaf before a heartbeat and a limit are over, and alive again after the thaw', async (context) => {
+  test('the feed is deaf before a heartbeat and a limit are over, and alive again over a new connection', async (context) => {
     const server = await ownServer(context);
+    const admin = adminOf(server);
     const node = await openNode({ url: server.url, ...LIMITS });
     await until('alive', () => node.states.at(-1) === 'alive');
+    const connections = await clientIds(admin);
     server.freeze();
     const start = performance.now();
     await until('deaf', () => node.states.at(-1) === 'deaf');
@@ -52,6 +54,7 @@ describe('a frozen server', () => {
     server.thaw();
     await until('alive', () => node.states.at(-1) === 'alive');
     expect(node.states).toEqual(['alive', 'deaf', 'alive']);
+    expect(await clientIds(admin)).not.toEqual(connections);
   });
 });
 
@@ -116,8 +119,7 @@ test('a connection that no packet tells the death of is replaced', async (contex
 
 test("the feed's connection is killed: deaf, then alive with everything followed again", async (context) => {
   const server = await ownServer(context);
-  const admin = new Redis(server.url);
-  onTestFinished(() => admin.disconnect());
+  const admin = adminOf(server);
   const node = await openNode({ url: server.url, ...LIMITS });
   for (const namespace of ['n', 'm']) await node.l2.feed?.follow(namespace);
   await until('alive', () => node.states.at(-1) === 'alive');
@@ -142,8 +144,7 @@ test('a namespace that was followed while there was no connection is heard from 
 
 test('a server that refuses to write says so, and reads go on', async (context) => {
   const server = await ownServer(context);
-  const admin = new Redis(server.url);
-  onTestFinished(() => admin.disconnect());
+  const admin = adminOf(server);
   const { l2 } = await openNode({ url: server.url, ...LIMITS });
   await admin.config('SET', 'maxmemory', 1);
   await expect(l2.write('n', [entry('a')])).rejects.toThrow(/write failed: OOM/);
@@ -155,8 +156,7 @@ test('a server that refuses to write says so, and reads go on', async (context) 
 
 test('a server that became a replica is left for the master that its address then leads to', async (context) => {
   const [replica, master] = [await ownServer(context), await ownServer(context)];
-  const admin = new Redis(replica.url);
-  onTestFinished(() => admin.disconnect());
+  const admin = adminOf(replica);
   const { l2 } = await openNode({ url: replica.url, ...LIMITS });
   const before = await clientIds(admin);
   await admin.replicaof('127.0.0.1', master.port);
@@ -190,8 +190,7 @@ describe('access', () => {
 
   test('an ACL user needs no more rights than the README lists', async (context) => {
     const server = await ownServer(context);
-    const admin = new Redis(server.url);
-    onTestFinished(() => admin.disconnect());
+    const admin = adminOf(server);
     const commands =
       '+mget +eval +evalsha +time +getrange +setrange +set +get +exists +del +unlink +pttl +pexpire +pexpireat ' +
       '+hmget +hset +scan +publish +subscribe +ping';
@@ -200,8 +199,20 @@ describe('access', () => {
     await Promise.all(everyCall(node.l2).map(([, run]) => run()));
     await until('alive', () => node.states.at(-1) === 'alive');
     expect(await node.l2.health()).toMatchObject({ status: 'up' });
+    // A feed that may not ask whether it is alive cannot be relied on, until it may again.
+    await admin.call('ACL', 'SETUSER', 'app', '-ping');
+    await until('deaf', () => node.states.at(-1) === 'deaf');
+    await admin.call('ACL', 'SETUSER', 'app', '+ping');
+    await until('alive', () => node.states.at(-1) === 'alive');
   });
 });
+
+/** A client beside the one under test. */
+function adminOf(server: { readonly url: string }): Redis {
+  const admin = new Redis(server.url);
+  onTestFinished(() => admin.disconnect());
+  return admin;
+}
 
 async function works(call: () => Promise<unknown>): Promise<boolean> {
   return call().then(
