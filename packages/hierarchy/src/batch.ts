@@ -89,15 +89,14 @@ async function loadBatch<V>(loader: BatchLoader<V>, contexts: readonly LoadConte
 function whenAllAbort(signals: readonly AbortSignal[]): AbortSignal {
   const controller = new AbortController();
   let waiting = signals.length;
+  const gone = (signal: AbortSignal) => {
+    waiting -= 1;
+    if (waiting === 0) controller.abort(signal.reason);
+  };
   for (const signal of signals) {
-    signal.addEventListener(
-      'abort',
-      () => {
-        waiting -= 1;
-        if (waiting === 0) controller.abort(signal.reason);
-      },
-      { once: true },
-    );
+    // One that has aborted before the batch was put together says so no second time.
+    if (signal.aborted) gone(signal);
+    else signal.addEventListener('abort', () => gone(signal), { once: true });
   }
   return controller.signal;
 }
