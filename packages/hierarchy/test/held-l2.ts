@@ -43,6 +43,7 @@ export class HeldL2 implements L2 {
   readonly calls: Operation[] = [];
   readonly #inner: L2;
   readonly #stops: Stop[] = [];
+  readonly #broken = new Map<Operation, Error | 'silent'>();
   #host: L2Host | undefined;
   #heldNews: L2News[] | undefined;
   readonly leases?: NonNullable<L2['leases']>;
@@ -87,6 +88,16 @@ export class HeldL2 implements L2 {
     go.catch(() => {});
     this.#stops.push({ operation, way, arrive, go });
     return { arrived, release: () => release(), fail: (error) => fail(error) };
+  }
+
+  /** From now on every call of these operations is lost: it fails with an error, or (`'silent'`) is never answered. */
+  break(how: Error | 'silent', ...operations: Operation[]): void {
+    for (const operation of operations) this.#broken.set(operation, how);
+  }
+
+  /** Ends what {@link HeldL2.break} began. */
+  mend(): void {
+    this.#broken.clear();
   }
 
   /** How often an operation was called. */
@@ -172,6 +183,9 @@ export class HeldL2 implements L2 {
 
   async #pass<T>(operation: Operation, call: () => Promise<T>): Promise<T> {
     this.calls.push(operation);
+    const broken = this.#broken.get(operation);
+    if (broken === 'silent') return new Promise(() => {});
+    if (broken !== undefined) throw broken;
     await this.#stopAt(operation, 'out');
     const answer = await call();
     await this.#stopAt(operation, 'back');
