@@ -95,6 +95,16 @@ test('nothing is left in the queue of a client that has no connection', async (c
   expect(await l2.read('n', ['a'])).toEqual([undefined]);
 });
 
+test('what is under way when a client loses its connection rejects at once, whatever the client does with it', async (context) => {
+  const server = await ownServer(context);
+  const client = userClient({ retryStrategy: () => 20, maxRetriesPerRequest: null }, server.url);
+  const { l2 } = await openNode({ client, commandTimeout: 3_000 });
+  server.freeze();
+  const underWay = expect(l2.read('n', ['a'])).rejects.toBeInstanceOf(L2UnavailableError);
+  await server.kill();
+  await underWay;
+});
+
 test("a client's own time limit is reported as one", async (context) => {
   const server = await ownServer(context);
   const { l2 } = await openNode({ client: userClient({ commandTimeout: 50 }, server.url), commandTimeout: 5_000 });

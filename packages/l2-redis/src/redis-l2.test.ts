@@ -44,6 +44,12 @@ describe('what stands in Redis', () => {
     expect(expired.readUIntBE(18, 6)).toBeLessThan(before.readUIntBE(18, 6) - 50_000);
     expect(withoutMoments(expired)).toBe(withoutMoments(before));
     expect(expired.readUIntBE(24, 6)).toBe(before.readUIntBE(24, 6));
+    await until('a millisecond has passed', async () => {
+      const [seconds, micros] = await redis.time();
+      return Number(seconds) * 1_000 + Number(micros) / 1_000 > expired.readUIntBE(18, 6) + 2;
+    });
+    expect(await l2.expire(namespace, ['a'])).toEqual([true]);
+    expect(await redis.getBuffer(key)).toEqual(expired);
     await l2.touch(namespace, ['a'], { freshMs: 200_000, keepMs: 300_000 });
     const touched = (await redis.getBuffer(key)) as Buffer;
     expect(withoutMoments(touched)).toBe(withoutMoments(before));
@@ -96,6 +102,23 @@ describe('values that are not ours', () => {
     expect(await l2.write(namespace, [{ ...entry('a'), lease: 'x' }])).toEqual([{ status: 'refused' }]);
     await l2.write(namespace, [entry('a')]);
     expect(await l2.read(namespace, ['a'])).toMatchObject([{ status: 'found' }]);
+  });
+
+  test('an entry whose life is over is absent for every call, even if Redis still has it', async () => {
+    const { l2 } = await openNode(PATIENT);
+    const key = keysOf(namespace).entry('a');
+    await l2.write(namespace, [entry('a')]);
+    const stored = (await redis.getBuffer(key)) as Buffer;
+    stored.writeUIntBE(stored.readUIntBE(12, 6), 18, 6);
+    stored.writeUIntBE(stored.readUIntBE(12, 6), 24, 6);
+    await redis.set(key, stored);
+    expect(await l2.read(namespace, ['a'])).toEqual([undefined]);
+    expect(await l2.touch(namespace, ['a'], { freshMs: 1_000, keepMs: 1_000 })).toEqual([false]);
+    expect(await l2.expire(namespace, ['a'])).toEqual([false]);
+    const [answer] = (await l2.leases?.acquire(namespace, [{ key: 'a', seen: undefined }], 1_000)) ?? [];
+    expect(answer?.status).toBe('granted');
+    expect(await l2.delete(namespace, ['a'])).toEqual([false]);
+    expect(await redis.exists(key)).toBe(0);
   });
 
   test('a lease without an end is not ours, and does not hold for ever', async () => {
