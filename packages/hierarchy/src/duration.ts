@@ -18,7 +18,7 @@ const UNITS_OF_TIME: Record<string, number> = {
 const UNITS_OF_SIZE: Record<string, number> = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 };
 
 /** The longest duration that is accepted: one year (the origin's bound of a TTL). */
-export const MAX_DURATION_MS = 365 * 86_400 * SECOND;
+const MAX_DURATION_MS = 365 * 86_400 * SECOND;
 
 /**
  * Understands a duration.

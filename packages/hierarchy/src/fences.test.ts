@@ -76,6 +76,9 @@ describe('an invalidation while a load is in flight on the same node', () => {
     loader.contexts[0]?.setTags(['late']);
     loader.finish('old');
     expect(await waiting).toBe('old');
+    // Known to be dead, it is not even written; the lease is given back.
+    expect(n1.l2.count('write')).toBe(0);
+    expect(n1.l2.count('release')).toBe(1);
     await nothingOldIsLeft('old', 'k', n1, n2);
   });
 
@@ -105,6 +108,51 @@ describe('an invalidation while a load is in flight on the same node', () => {
     loader.finish('value');
     expect(await Promise.all([early, late])).toEqual(['value', 'value']);
     expect(loader.count).toBe(1);
+  });
+});
+
+describe('an L2 without leases, on one node', () => {
+  test.each(['delete', 'set', 'expire', 'clear'] as const)(
+    '%s while a load is in flight: L2 is not filled',
+    async (how) => {
+      const { node } = cluster();
+      const n1 = await node({ without: ['leases'] });
+      const loader = new HandLoader<string>();
+      const waiting = n1.cache.getOrSet('k', loader.load);
+      await loader.begun();
+      await (how === 'set' ? n1.cache.set('k', 'set') : how === 'clear' ? n1.cache.clear() : n1.cache[how]('k'));
+      loader.finish('old');
+      expect(await waiting).toBe('old');
+      await nothingOldIsLeft('old', 'k', n1, await node());
+    },
+  );
+
+  test.each(['delete', 'set'] as const)(
+    '%s while the fill is on its way: it waits for the fill, and then replaces it',
+    async (how) => {
+      const { node } = cluster();
+      const n1 = await node({ without: ['leases'] });
+      const fill = n1.l2.hold('write', 'out');
+      const waiting = n1.cache.getOrSet('k', () => 'old');
+      await fill.arrived;
+      const invalidating = how === 'set' ? n1.cache.set('k', 'set') : n1.cache.delete('k');
+      await settle();
+      fill.release();
+      await Promise.all([waiting, invalidating]);
+      await nothingOldIsLeft('old', 'k', n1, await node());
+    },
+  );
+
+  test('a load that ends while a delete is on its way does not fill L2', async () => {
+    const { node } = cluster();
+    const n1 = await node({ without: ['leases'] });
+    const slow = n1.l2.hold('delete', 'back');
+    const deleting = n1.cache.delete('k');
+    await slow.arrived;
+    expect(await n1.cache.getOrSet('k', () => 'old')).toBe('old');
+    slow.release();
+    await deleting;
+    await nothingOldIsLeft('old', 'k', n1, await node());
   });
 });
 
@@ -233,6 +281,93 @@ describe('an invalidation while L2 is being read', () => {
     await nothingOldIsLeft('old', 'k', n1, n2);
   });
 
+  test('N1 sets while N2 reads a miss, to load after it: N2 takes the set value and does not load', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    const loader = new HandLoader<string>();
+    const read = n2.l2.hold('read', 'back');
+    const reading = n2.cache.getOrSet('k', loader.load);
+    await read.arrived;
+    await n1.cache.set('k', 'set');
+    await settle();
+    read.release();
+    expect(await reading).toBe('set');
+    expect(loader.count).toBe(0);
+  });
+
+  test('a key is invalidated over and over: a caller loads in the end, and keeps nothing', async () => {
+    const { node } = cluster();
+    const n2 = await node();
+    const reading = n2.cache.getOrSet('k', () => 'loaded');
+    for (let i = 0; i < 10; i += 1) {
+      const read = n2.l2.hold('read', 'back');
+      await Promise.race([read.arrived, reading]);
+      n2.l2.tell({ type: 'changed', namespace: 'test', keys: ['k'], cause: 'external', origin: undefined });
+      read.release();
+      await settle();
+    }
+    expect(await reading).toBe('loaded');
+  });
+
+  test('what L2 says instead of granting a lease is judged as well: dead by its tag, it is loaded anew', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    const read = n2.l2.hold('read', 'back');
+    const reading = n2.cache.getOrSet('k', () => 'new', { tags: ['t'] });
+    await read.arrived;
+    // News of the set alone is kept back: with it, the flight would begin anew.
+    n2.l2.holdNews();
+    await n1.cache.set('k', 'old', { tags: ['t'] });
+    await n1.cache.invalidateTags(['t']);
+    await settle();
+    n2.l2.releaseNews((news) => news.filter(({ type }) => type === 'marks'));
+    read.release();
+    expect(await reading).toBe('new');
+    await nothingOldIsLeft('old', 'k', n1, n2);
+  });
+
+  test('what L2 says instead of granting a lease is judged as well: expired, it is loaded anew', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    const read = n2.l2.hold('read', 'back');
+    const reading = n2.cache.getOrSet('k', () => 'new');
+    await read.arrived;
+    n2.l2.holdNews();
+    await n1.cache.set('k', 'old');
+    await n1.cache.expire('k');
+    n2.l2.loseNews();
+    read.release();
+    expect(await reading).toBe('new');
+  });
+
+  test('L2 does not say whether a tag is marked: the value counts as dead', async () => {
+    const { node } = cluster();
+    const n1 = await node();
+    await n1.cache.set('k', 'value', { tags: ['t'] });
+    await n1.cache.invalidateTags(['other']);
+    const n2 = await node();
+    const marks = n2.l2.hold('marks', 'out');
+    const reading = n2.cache.get('k');
+    await marks.arrived;
+    marks.fail(new Error('down'));
+    expect(await reading).toBeUndefined();
+    expect(n2.cache.peek('k')).toBeUndefined();
+    expect(await n2.cache.get('k')).toBe('value');
+  });
+
+  test('what was found before a refresh is not handed out once it is invalidated, though the flight goes on', async () => {
+    const node = await cluster().node({ l1: { maxEntries: 1 } });
+    await node.cache.set('k', 'old', { tags: ['t'] });
+    await node.cache.set('pushes k out of L1', 1);
+    const loader = new HandLoader<string>();
+    const refreshing = node.cache.refresh('k', loader.load, { tags: ['t'] });
+    await loader.begun();
+    await node.cache.invalidateTags(['t']);
+    expect(await node.cache.get('k')).toBeUndefined();
+    loader.finish('new');
+    await refreshing;
+  });
+
   test('a batch: each of its keys has a fence of its own (23)', async () => {
     const { node } = cluster();
     const [n1, n2] = [await node(), await node()];
@@ -269,8 +404,10 @@ describe('reads that race a write of their own node', () => {
   });
 
   test('a get whose answer comes after the delete is done leaves nothing in L1', async () => {
-    const node = await cluster().node();
-    await node.cache.set('k', 'old');
+    const { node: join } = cluster();
+    // Not in this node's own L1, which would answer.
+    await (await join()).cache.set('k', 'old');
+    const node = await join();
     const slowDelete = node.l2.hold('delete', 'out');
     const deleting = node.cache.delete('k');
     await slowDelete.arrived;
@@ -285,8 +422,10 @@ describe('reads that race a write of their own node', () => {
   });
 
   test('a caller who comes after the delete does not join a read from before it', async () => {
-    const node = await cluster().node();
-    await node.cache.set('k', 'old');
+    const { node: join } = cluster();
+    // Not in this node's own L1, which would answer.
+    await (await join()).cache.set('k', 'old');
+    const node = await join();
     const slowDelete = node.l2.hold('delete', 'out');
     const deleting = node.cache.delete('k');
     await slowDelete.arrived;
@@ -352,6 +491,21 @@ describe('reads that race a write of their own node', () => {
 });
 
 describe('writes that race writes', () => {
+  test('a set that is dead when it is done, by its tag, does not leave the older value in L1', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    await n1.cache.set('k', 'old');
+    const slow = n1.l2.hold('write', 'back');
+    const setting = n1.cache.set('k', 'new', { tags: ['t'] });
+    await slow.arrived;
+    await n2.cache.invalidateTags(['t']);
+    await settle();
+    slow.release();
+    await setting;
+    expect(n1.cache.peek('k')).toBeUndefined();
+    expect(await n1.cache.get('k')).toBeUndefined();
+  });
+
   test("N1 sets, then N2; N1 hears of N2's before its own answer: N1's L1 ends without N1's value (27)", async () => {
     const { node } = cluster();
     const [n1, n2] = [await node(), await node()];
@@ -401,6 +555,17 @@ describe('writes that race writes', () => {
     await deleting;
     expect(node.cache.peek('k')).toBeUndefined();
     expect(await node.cache.get('k')).toBeUndefined();
+  });
+
+  test.each([
+    ['without an L2', () => Promise.resolve(lonely())],
+    ['tagged, in an L2 without logical time', () => cluster().node({ without: ['time'] })],
+  ])('a set right after a touch, %s: the set value stays', async (_, make) => {
+    const { cache } = await make();
+    await cache.set('k', 'old', { tags: ['t'] });
+    await Promise.all([cache.touch('k', { ttl: '1h' }), cache.set('k', 'new', { tags: ['t'] })]);
+    expect(cache.peek('k')).not.toBe('old');
+    expect(await cache.touch('k', { ttl: '1h' })).toBe(cache.peek('k') !== undefined);
   });
 
   test('a set whose answer is lost rejects, and L1 keeps neither value', async () => {

@@ -18,7 +18,6 @@ export async function admit(
 ): Promise<Entry | undefined> {
   if (read === undefined) return undefined;
   if (read.status === 'damaged') return damaged(space, key, 'foreign', read.reason);
-  if (read.freshMs <= 0) return undefined;
   const now = space.core.clock.now();
   const opened = space.core.codec.unpack(read.bytes, { namespace: space.name, key: id });
   if (!opened.ok) return damaged(space, key, opened.reason, opened.detail);
@@ -46,7 +45,7 @@ export async function admit(
     space.drop(id);
     return damaged(space, key, 'undecodable', String(error));
   }
-  return isDead(space, entry) ? undefined : entry;
+  return isServable(space, entry) ? entry : undefined;
 }
 
 /**
@@ -61,6 +60,11 @@ async function learnMarks(space: Space, generation: number, tags: readonly strin
   if (marks === undefined || marks === UNANSWERED) return false;
   time.learned(tags, marks);
   return true;
+}
+
+/** Whether an entry may be handed out right now. It may have been a while since it was read. */
+export function isServable(space: Space, entry: Entry): boolean {
+  return entry.freshUntil > space.core.clock.now() && !isDead(space, entry);
 }
 
 /** Not known to be alive is dead (law 5). */

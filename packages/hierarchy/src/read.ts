@@ -4,7 +4,7 @@ import type { Token } from './fence.js';
 import { Flight, type Reading } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
 import { startLoad, type Wish } from './load.js';
-import { admit, isDead } from './promote.js';
+import { admit, isDead, isServable } from './promote.js';
 import type { Space } from './space.js';
 
 /**
@@ -75,7 +75,7 @@ export async function findOrLoad(space: Space, wish: Wish): Promise<Entry | unde
 }
 
 /** The key's flight: the one under way, unless it was invalidated, or a new one, which looks into L2 at once. */
-export function board(space: Space, key: string, l1TtlMs: number): Flight {
+function board(space: Space, key: string, l1TtlMs: number): Flight {
   const id = space.idOf(key);
   let flight = space.flights.get(id);
   if (flight === undefined || flight.token.doomed) {
@@ -112,9 +112,4 @@ async function readL2(space: Space, key: string, id: string, token: Token, l1Ttl
     }
   }
   return { entry, seen: read?.version, answered: true };
-}
-
-/** Whether an entry, found by someone else's look into L2, may be served still. */
-function isServable(space: Space, entry: Entry): boolean {
-  return entry.freshUntil > space.core.clock.now() && !isDead(space, entry);
 }

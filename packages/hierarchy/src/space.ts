@@ -88,8 +88,8 @@ export class Space {
   }
 
   /** Something happened to a key elsewhere, or is about to happen to it here: nothing read before it may be kept. */
-  invalidate(id: string, kinds: 'reads' | 'all' = 'all'): void {
-    this.fences.doom(id, kinds);
+  invalidate(id: string): void {
+    this.fences.doom(id, 'all');
     this.drop(id);
   }
 

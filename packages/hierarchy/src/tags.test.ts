@@ -51,6 +51,8 @@ describe('invalidateTags', () => {
     await settle();
     expect(n1.cache.peek('a')).toBe('value');
     expect(await n2.cache.get('a')).toBe('value');
+    // One that joins now knows nothing and has to ask.
+    expect(await (await node()).cache.get('a')).toBe('value');
   });
 
   test('20 at once: each holds for what was stored before it (32)', async () => {

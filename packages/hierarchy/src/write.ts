@@ -1,3 +1,4 @@
+import type { Entry } from './entry.js';
 import type { L2Guard } from './l2-guard.js';
 import { ensureMarks } from './load.js';
 import type { Policy } from './policy.js';
@@ -7,8 +8,9 @@ import type { Space } from './space.js';
  * How a write travels: encode → L2 → L1 → peers (who hear by the feed, from the same step in L2).
  *
  * What must not happen: that a read or load begun before the write stores the old value after it; that of two writes at once
- * L1 keeps the one that lost in L2; that a peer's write, heard of while this one was on its way, is forgotten. So every write
- * breaks the reads of its keys twice, when it begins and when it is done, and stores in L1 only by an unbroken token of its own.
+ * L1 keeps the one that lost in L2; that a peer's write, heard of while this one was on its way, is forgotten. So every write,
+ * when it is done, breaks the reads of its keys that are under way, and stores in L1 only by an unbroken token of its own.
+ * Until then L1 goes on answering with the old value, as it may.
  */
 
 export interface KeyValue {
@@ -33,10 +35,7 @@ export async function set(
     );
     return;
   }
-  const writes = encoded.map(({ key, id, payload }) => {
-    space.invalidate(id, 'reads');
-    return { key, id, payload, token: space.fences.begin(id, 'write') };
-  });
+  const writes = encoded.map((item) => ({ ...item, token: space.fences.begin(item.id, 'write') }));
   try {
     const tags = userTags.map((tag) => core.codec.hideTag(tag));
     const inL2 = core.guard !== undefined && (tags.length === 0 || space.timeIsShared);
@@ -112,21 +111,23 @@ export async function touch(space: Space, keys: readonly string[], policy: Polic
   const { core, name } = space;
   const ids = keys.map((key) => space.idOf(key));
   const held = ids.map((id) => space.held(id));
+  const livesHereAlone = (entry: Entry | undefined) =>
+    core.guard === undefined || (!space.timeIsShared && (entry?.tags.length ?? 0) > 0);
+  for (const [index, id] of ids.entries()) {
+    const entry = held[index];
+    if (entry !== undefined && livesHereAlone(entry)) {
+      space.prolong(id, entry, core.clock.now() + policy.ttlMs, policy.l1TtlMs);
+    }
+  }
+  const inL2 = ids.filter((_, index) => !livesHereAlone(held[index]));
   // Marks have to last as long as the values whose tags they are. Tags that this node does not know just die early.
   const tags = [...new Set(held.flatMap((entry) => entry?.userTags ?? []))];
-  const life = { freshMs: policy.ttlMs, keepMs: policy.ttlMs };
-  const touched = await change(space, ids, async (guard) => {
+  const touched = await change(space, inL2, async (guard) => {
     await ensureMarks(space, tags, policy.ttlMs);
-    return guard.touch(name, ids, life);
+    return guard.touch(name, inL2, { freshMs: policy.ttlMs, keepMs: policy.ttlMs });
   });
-  for (const [index, entry] of held.entries()) {
-    const onlyHere = core.guard === undefined || (!space.timeIsShared && (entry?.tags.length ?? 0) > 0);
-    const id = ids[index];
-    if (entry === undefined || id === undefined || !onlyHere) continue;
-    space.prolong(id, entry, core.clock.now() + policy.ttlMs, policy.l1TtlMs);
-  }
   report(space, 'touch', keys);
-  return held.map((entry, index) => entry !== undefined || touched?.[index] === true);
+  return ids.map((id, index) => held[index] !== undefined || touched?.[inL2.indexOf(id)] === true);
 }
 
 /** Does something to keys in L2. Nothing read before or meanwhile is kept, whether it succeeds or not. */
@@ -136,10 +137,9 @@ async function change<T>(
   act: (guard: L2Guard) => Promise<T>,
 ): Promise<T | undefined> {
   const { guard } = space.core;
-  for (const id of ids) space.invalidate(id);
-  if (guard === undefined) return undefined;
   const tokens = ids.map((id) => ({ id, token: space.fences.begin(id, 'write') }));
   try {
+    if (guard === undefined) return undefined;
     await prepare(space, ids);
     return await act(guard);
   } finally {

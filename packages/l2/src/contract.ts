@@ -44,7 +44,7 @@ export interface L2 {
    *
    * Resolves when the store answers; rejects with an {@link L2Error} when it does not within the backend's time limit. A
    * rejected `open` is not final: the backend goes on trying to connect in the background (bounded, with back-off) and
-   * calls work as soon as it succeeds; until then they reject.
+   * calls work as soon as it succeeds; until then they reject with {@link L2UnavailableError}.
    *
    * @throws {@link L2InUseError} (as a rejection) when it was opened before.
    */
