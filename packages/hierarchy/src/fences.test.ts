@@ -295,6 +295,20 @@ describe('an invalidation while L2 is being read', () => {
     expect(loader.count).toBe(0);
   });
 
+  test('N1 deletes while N2 reads a miss, to load after it: the load begins after the deletion, so its value is kept', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    const read = n2.l2.hold('read', 'back');
+    const reading = n2.cache.getOrSet('k', () => 'loaded');
+    await read.arrived;
+    await n1.cache.delete('k');
+    await settle();
+    read.release();
+    expect(await reading).toBe('loaded');
+    expect(n2.cache.peek('k')).toBe('loaded');
+    expect(await n1.cache.get('k')).toBe('loaded');
+  });
+
   test('a key is invalidated over and over: a caller loads in the end, and keeps nothing', async () => {
     const { node } = cluster();
     const n2 = await node();
@@ -364,8 +378,10 @@ describe('an invalidation while L2 is being read', () => {
     await loader.begun();
     await node.cache.invalidateTags(['t']);
     expect(await node.cache.get('k')).toBeUndefined();
+    const later = node.cache.getOrSet('k', () => 'newer', { tags: ['t'] });
     loader.finish('new');
-    await refreshing;
+    expect(await refreshing).toBe('new');
+    expect(await later).toBe('newer');
   });
 
   test('a batch: each of its keys has a fence of its own (23)', async () => {
@@ -706,6 +722,21 @@ describe('a lost feed (law 8)', () => {
     await n1.cache.set('u', 'old');
     await n1.cache.clear();
     expect(await n2.cache.get('u')).toBeUndefined();
+    n2.l2.loseNews();
+  });
+
+  test('an L2 hit while deaf, for which L2 gives no marks, counts as dead: it may have been cleared', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    await n1.cache.set('k', 'old');
+    n2.l2.holdNews();
+    n2.l2.tellState('deaf');
+    await n1.cache.clear();
+    const marks = n2.l2.hold('marks', 'out');
+    const reading = n2.cache.get('k');
+    await marks.arrived;
+    marks.fail(new Error('down'));
+    expect(await reading).toBeUndefined();
     n2.l2.loseNews();
   });
 

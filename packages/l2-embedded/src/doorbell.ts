@@ -26,7 +26,7 @@ export interface DoorbellOptions {
 }
 
 /** As `fs.watch`. */
-export type WatchFile = (file: string, options: { persistent: false }, onChange: () => void) => FSWatcher;
+type WatchFile = (file: string, options: { persistent: false }, onChange: () => void) => FSWatcher;
 
 /**
  * How long after a ring, and then after that, to look again, in milliseconds: the second is for a writer that lost the

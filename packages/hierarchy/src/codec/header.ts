@@ -32,7 +32,7 @@ export interface Header {
   readonly seal?: HeaderSeal | undefined;
 }
 
-export interface HeaderSeal {
+interface HeaderSeal {
   readonly keyId: string;
   readonly nonce: Uint8Array;
   /** Whether the sealed part begins with a list of tags. */
