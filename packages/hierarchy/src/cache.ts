@@ -1,12 +1,13 @@
 import { type BatchLoader, findMany, findOrLoadMany } from './batch.js';
 import { type Definition, type DefinitionOptions, define } from './define.js';
-import { InvalidOptionError, InvalidValueError } from './errors.js';
+import { InvalidKeyError, InvalidOptionError, InvalidValueError } from './errors.js';
 import { type InvalidationMode, invalidate, purge } from './invalidate.js';
 import type { Loader } from './load.js';
-import { checkKey, checkTags } from './names.js';
-import { checkNames } from './options.js';
+import { checkKey, checkNamespace, checkTags } from './names.js';
+import { checkFunction, checkNames } from './options.js';
 import {
   checkLoadOptions,
+  checkReadOptions,
   checkStoreOptions,
   type LoadOptions,
   POLICY_NAMES,
@@ -86,7 +87,8 @@ export class Cache {
 
   /** The values of keys, in their order; `undefined` for each miss. What L1 lacks is one command to L2. */
   async getMany<V = unknown>(keys: readonly string[], options?: ReadOptions): Promise<(V | undefined)[]> {
-    this.#check(keys);
+    this.#checkMany(keys);
+    checkReadOptions('getMany()', options);
     const entries = await findMany(this.#space, keys, this.#policy.l1TtlMs, options?.signal);
     return entries.map((entry) => entry?.value() as V | undefined);
   }
@@ -105,6 +107,7 @@ export class Cache {
   /** The value with its tier, age and tags, or `undefined`. */
   async getEntry<V = unknown>(key: string, options?: ReadOptions): Promise<CacheEntry<V> | undefined> {
     this.#check([key]);
+    checkReadOptions('getEntry()', options);
     const held = lookUp(this.#space, key);
     const entry = held ?? (await find(this.#space, key, this.#policy.l1TtlMs, options?.signal));
     if (entry === undefined) return undefined;
@@ -131,8 +134,9 @@ export class Cache {
   async getOrSet<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
     const space = this.#space;
     space.core.work.checkOpen();
-    const entry = lookUp(space, key);
-    if (entry !== undefined) return entry.value() as V;
+    // What is no key is found out below, where L1 does not have it; until then it must not pass for one that L1 has.
+    const entry = typeof key === 'string' ? lookUp(space, key) : undefined;
+    if (entry !== undefined && entry.key === key) return entry.value() as V;
     return this.#load(key, load, options, false);
   }
 
@@ -142,9 +146,10 @@ export class Cache {
     load: BatchLoader<V>,
     options?: LoadManyOptions,
   ): Promise<(V | undefined)[]> {
-    this.#check(keys);
+    this.#checkMany(keys);
     const { tags = [], ...others } = options ?? {};
     checkLoadOptions('getOrSetMany()', others);
+    checkFunction('the loader of getOrSetMany()', load);
     const tagsOf = typeof tags === 'function' ? tags : () => tags;
     for (const key of keys) checkTags(tagsOf(key));
     const entries = await findOrLoadMany(this.#space, keys, {
@@ -168,9 +173,10 @@ export class Cache {
   ): (...args: A) => Promise<V> {
     checkNames('wrap()', options, [...POLICY_NAMES, 'key', 'tags']);
     const { key, tags = [], ...policy } = options;
-    if (typeof key !== 'function')
-      throw new InvalidOptionError('wrap() needs the option key, a function of the arguments');
-    return (...args) =>
+    checkFunction('what wrap() wraps', fn);
+    checkFunction('the option key of wrap()', key);
+    refinePolicy(this.#policy, policy);
+    return async (...args) =>
       this.getOrSet(key(...args), () => fn(...args), {
         ...policy,
         tags: typeof tags === 'function' ? tags(...args) : tags,
@@ -209,7 +215,7 @@ export class Cache {
 
   /** Removes values. @returns per key whether there was one. */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
-    this.#check(keys);
+    this.#checkMany(keys);
     return this.#track(remove(this.#space, keys, 'delete'));
   }
 
@@ -232,7 +238,8 @@ export class Cache {
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     this.#space.core.work.checkOpen();
     checkTags(tags);
-    if (tags.length > 0) await this.#track(invalidate(this.#space, tags, modeOf(options)));
+    const mode = modeOf(options);
+    if (tags.length > 0) await this.#track(invalidate(this.#space, tags, mode));
   }
 
   /** Makes every value of this namespace dead, or stale, on all nodes. Other namespaces stay, those below this one included. */
@@ -256,12 +263,14 @@ export class Cache {
    */
   namespace(name: string, defaults?: PolicyOptions): Cache {
     if (defaults !== undefined) checkNames('namespace()', defaults, POLICY_NAMES);
+    checkNamespace(name);
     const space = this.#openSpace(`${this.name}:${name}`);
     return new Cache(space, refinePolicy(this.#policy, defaults), this.#openSpace);
   }
 
   /** A kind of value: how its key and tags are made from typed parameters, how it is loaded, how long it lives. */
   define<P, V>(options: DefinitionOptions<P, V>): Definition<P, V> {
+    refinePolicy(this.#policy, options);
     return define(this, options);
   }
 
@@ -272,15 +281,14 @@ export class Cache {
 
   async #find(key: string, options: ReadOptions | undefined) {
     this.#check([key]);
+    checkReadOptions('a read', options);
     return lookUp(this.#space, key) ?? find(this.#space, key, this.#policy.l1TtlMs, options?.signal);
   }
 
   async #load<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Promise<V> {
     this.#check([key]);
     checkLoadOptions('getOrSet()', options);
-    if (typeof loader !== 'function') {
-      throw new InvalidOptionError(`the loader of ${JSON.stringify(key)} must be a function, not ${typeof loader}`);
-    }
+    checkFunction(`the loader of ${JSON.stringify(key)}`, loader);
     const entry = await findOrLoad(this.#space, {
       key,
       loader,
@@ -295,6 +303,12 @@ export class Cache {
   #check(keys: readonly string[]): void {
     this.#space.core.work.checkOpen();
     for (const key of keys) checkKey(key);
+  }
+
+  #checkMany(keys: readonly string[]): void {
+    // A string would be taken for its characters.
+    if (!Array.isArray(keys)) throw new InvalidKeyError(`keys must be an array of strings, not ${typeof keys}`);
+    this.#check(keys);
   }
 
   #track<T>(work: Promise<T>): Promise<T> {

@@ -1,9 +1,8 @@
 import type { BatchLoadContext } from './batch.js';
 import type { Cache } from './cache.js';
-import { InvalidOptionError } from './errors.js';
 import type { LoadContext } from './load-context.js';
-import { checkNames } from './options.js';
-import { POLICY_NAMES, type PolicyOptions, type ReadOptions } from './policy.js';
+import { checkFunction, checkNames } from './options.js';
+import { checkReadOptions, POLICY_NAMES, type PolicyOptions, type ReadOptions } from './policy.js';
 
 /** A kind of value: see {@link Cache.define}. */
 export interface DefinitionOptions<P, V> extends PolicyOptions {
@@ -39,22 +38,23 @@ export interface Definition<P, V> {
 export function define<P, V>(cache: Cache, options: DefinitionOptions<P, V>): Definition<P, V> {
   checkNames('define()', options, [...POLICY_NAMES, 'key', 'load', 'loadMany', 'tags']);
   const { key: keyOf, load, loadMany, tags, ttl, l1Ttl } = options;
-  for (const [name, given] of Object.entries({ key: keyOf, load })) {
-    if (typeof given !== 'function') throw new InvalidOptionError(`define() needs the option ${name}, a function`);
-  }
-  const tagsOf = (params: P) => tags?.(params) ?? [];
+  checkFunction('the option key of define()', keyOf);
+  checkFunction('the option load of define()', load);
+  const tagsOf = (params: P) => (tags === undefined ? [] : tags(params));
   const store = (params: P) => ({ ttl, l1Ttl, tags: tagsOf(params) });
+  const loading = (params: P, reading: ReadOptions | undefined) => {
+    checkReadOptions('a definition', reading);
+    return { ...store(params), signal: reading?.signal };
+  };
   const loader = (params: P) => (context: LoadContext) => load(params, context);
   return {
     keyOf,
-    get: async (params, reading) =>
-      cache.getOrSet(keyOf(params), loader(params), { ...store(params), signal: reading?.signal }),
+    get: async (params, reading) => cache.getOrSet(keyOf(params), loader(params), loading(params, reading)),
     getMany: async (list, reading) => {
+      checkReadOptions('a definition', reading);
       if (loadMany === undefined) {
         return Promise.all(
-          list.map((params) =>
-            cache.getOrSet(keyOf(params), loader(params), { ...store(params), signal: reading?.signal }),
-          ),
+          list.map((params) => cache.getOrSet(keyOf(params), loader(params), loading(params, reading))),
         );
       }
       const byKey = new Map(list.map((params) => [keyOf(params), params]));
@@ -67,8 +67,7 @@ export function define<P, V>(cache: Cache, options: DefinitionOptions<P, V>): De
       });
     },
     peek: (params) => cache.peek<V>(keyOf(params)),
-    refresh: async (params, reading) =>
-      cache.refresh(keyOf(params), loader(params), { ...store(params), signal: reading?.signal }),
+    refresh: async (params, reading) => cache.refresh(keyOf(params), loader(params), loading(params, reading)),
     set: async (params, value) => cache.set(keyOf(params), value, store(params)),
     delete: async (params) => cache.delete(keyOf(params)),
     expire: async (params) => cache.expire(keyOf(params)),

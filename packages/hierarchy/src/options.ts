@@ -103,6 +103,8 @@ export interface ResolvedOptions {
  * @throws {@link InvalidOptionError}, {@link InvalidDurationError} or {@link InvalidKeyError}, saying what is allowed.
  */
 export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
+  if (options === undefined)
+    throw new InvalidOptionError("createHierarchy() needs options, such as { namespace: 'shop' }");
   checkNames('createHierarchy()', options, [
     'namespace',
     'l1',
@@ -121,9 +123,12 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   checkNames('lease', options.lease, ['ttl', 'wait']);
   checkNames('encryption', options.encryption, ['keys', 'hideNames']);
   checkNamespace(options.namespace);
-  const { l1 = {}, lease = {}, l2, compression = {}, encryption, returns = 'frozen' } = options;
+  // By default values, not by `??`: null is no option's value, and no way to say "none" or "for ever".
+  const { l1 = {}, lease = {}, l2, compression = {}, encryption, returns = 'frozen', clock = systemClock } = options;
+  const { ttl = '10m', maxStaleness = '10s', l2Timeout = '2s', closeTimeout = '5s' } = options;
+  const { maxEntries = 5000, maxBytes = '64mb' } = l1;
+  const { ttl: leaseTtl = '5s', wait = '30s' } = lease;
   if (compression !== false) checkNames('compression', compression, ['threshold']);
-  const maxEntries = l1.maxEntries ?? 5000;
   if (!Number.isSafeInteger(maxEntries) || maxEntries < 1) {
     throw new InvalidOptionError(`l1.maxEntries must be a whole number, 1 or more, not ${maxEntries}`);
   }
@@ -136,20 +141,20 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   return {
     namespace: options.namespace,
     maxEntries,
-    maxBytes: parseByteSize(l1.maxBytes ?? '64mb', 'l1.maxBytes'),
+    maxBytes: parseByteSize(maxBytes, 'l1.maxBytes'),
     l1TtlMs: l1.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(l1.ttl, 'l1.ttl', 1),
     l2,
-    ttlMs: parseDuration(options.ttl ?? '10m', 'ttl'),
-    maxStalenessMs: parseDuration(options.maxStaleness ?? '10s', 'maxStaleness'),
-    l2TimeoutMs: parseDuration(options.l2Timeout ?? '2s', 'l2Timeout', 1),
-    leaseTtlMs: parseDuration(lease.ttl ?? '5s', 'lease.ttl', 10),
-    leaseWaitMs: parseDuration(lease.wait ?? '30s', 'lease.wait'),
+    ttlMs: parseDuration(ttl, 'ttl'),
+    maxStalenessMs: parseDuration(maxStaleness, 'maxStaleness'),
+    l2TimeoutMs: parseDuration(l2Timeout, 'l2Timeout', 1),
+    leaseTtlMs: parseDuration(leaseTtl, 'lease.ttl', 10),
+    leaseWaitMs: parseDuration(wait, 'lease.wait'),
     compressionThreshold:
       compression === false ? undefined : parseByteSize(compression.threshold ?? '1kb', 'compression.threshold'),
     encryption,
     copies: returns === 'copy',
-    closeTimeoutMs: parseDuration(options.closeTimeout ?? '5s', 'closeTimeout'),
-    clock: options.clock ?? systemClock,
+    closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
+    clock,
   };
 }
 
@@ -166,4 +171,8 @@ export function checkNames(where: string, options: object | undefined, allowed: 
       );
     }
   }
+}
+
+export function checkFunction(what: string, given: unknown): void {
+  if (typeof given !== 'function') throw new InvalidOptionError(`${what} must be a function, not ${typeof given}`);
 }

@@ -64,3 +64,8 @@ export function checkLoadOptions(where: string, options: LoadOptions | undefined
   checkNames(where, options, LOAD_NAMES);
   if (options.tags !== undefined) checkTags(options.tags);
 }
+
+/** Checks the options of a call that only reads. */
+export function checkReadOptions(where: string, options: ReadOptions | undefined): void {
+  if (options !== undefined) checkNames(where, options, ['signal']);
+}

@@ -32,7 +32,7 @@ const KINDS: [string, unknown][] = [
   ['typed arrays', [new Uint8Array([1, 2]), new Float64Array([0.5, -0]), new BigInt64Array([-1n])]],
   ['nested undefined', { a: undefined, b: [undefined, 1] }],
   ['a cycle', cycle],
-  ['the same object twice', ({ a: 1 } as object) && [cycle, cycle]],
+  ['the same object twice', [cycle, cycle]],
   ['nested plain data', { user: { name: 'Grete', tags: ['a', 'b'], at: { x: 1 } } }],
   ['text beyond ASCII', 'Größe 🚀'],
 ];
