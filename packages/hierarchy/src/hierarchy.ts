@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { L1 } from '@tierwise/l1';
-import { type L2, L2InUseError } from '@tierwise/l2';
+import { type L2, L2InUseError, L2TimeoutError } from '@tierwise/l2';
 import { Cache } from './cache.js';
 import { type Core, Work } from './core.js';
 import type { Entry } from './entry.js';
@@ -47,7 +47,7 @@ export interface Hierarchy extends Cache {
 export function createHierarchy(options: HierarchyOptions): Hierarchy {
   const resolved = resolveOptions(options);
   const spaces = new Map<string, Space>();
-  const { core, opening } = wire(resolved, spaces);
+  const { core, opening, isOurs, stopWaiting } = wire(resolved, spaces);
 
   const openSpace = (name: string): Space => {
     checkNamespace(name);
@@ -63,7 +63,8 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
   let closing: Promise<void> | undefined;
   const close = async () => {
     await core.work.close(core.clock, resolved.closeTimeoutMs);
-    await resolved.l2?.close();
+    stopWaiting();
+    if (isOurs()) await resolved.l2?.close();
     core.l1.close();
   };
 
@@ -84,7 +85,17 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
 }
 
 /** Makes the parts and joins them: what each needs from outside is handed in here. */
-function wire(options: ResolvedOptions, spaces: Map<string, Space>): { core: Core; opening: Promise<void> } {
+function wire(
+  options: ResolvedOptions,
+  spaces: Map<string, Space>,
+): {
+  core: Core;
+  /** Settles when L2 has opened or failed to, within the time limit. */
+  opening: Promise<void>;
+  /** Whether the L2 belongs to no other hierarchy. */
+  isOurs: () => boolean;
+  stopWaiting: () => void;
+} {
   const { clock, l2 } = options;
   const events = new Events();
   const codec = new ValueCodec(options);
@@ -112,19 +123,35 @@ function wire(options: ResolvedOptions, spaces: Map<string, Space>): { core: Cor
     hasFeed: l2?.feed !== undefined,
     maxStalenessMs: options.maxStalenessMs,
     patienceMs: options.l2TimeoutMs,
-    open: () => usable,
+    // Late first ones wait no longer than that, later ones not at all; once it is open, it is (law 6).
+    open: () => Promise.race([usable, late.then(() => false)]),
     spaces,
     clearL1: () => l1.clear(),
   });
-  const opening = open();
-  const usable = opening.then(
+  let ours = true;
+  const opened = open();
+  const usable = opened.then(
     () => true,
     (error) => {
       if (events.wants('l2-error')) events.emit({ type: 'l2-error', operation: 'open', error });
       // It goes on trying to connect; only one that serves another hierarchy never will be ours.
-      return !(error instanceof L2InUseError);
+      ours = !(error instanceof L2InUseError);
+      return ours;
     },
   );
+  let stopWaiting = () => {};
+  const late = new Promise<void>((resolve) => {
+    if (l2 === undefined) return;
+    const timer = clock.setTimer(resolve, options.l2TimeoutMs);
+    stopWaiting = () => clock.clearTimer(timer);
+    usable.then(stopWaiting);
+  });
+  const opening = Promise.race([
+    opened,
+    late.then(() => Promise.reject(new L2TimeoutError(l2?.name ?? 'L2', 'open', options.l2TimeoutMs))),
+  ]).catch((error) => Promise.reject(openingFailed(error, l2)));
+  // Heard of by those who ask with `ready()`.
+  opening.catch(() => {});
   const core: Core = {
     options,
     clock,
@@ -137,7 +164,7 @@ function wire(options: ResolvedOptions, spaces: Map<string, Space>): { core: Cor
     work: new Work(),
     spaces,
   };
-  return { core, opening: opening.catch((error) => Promise.reject(openingFailed(error, l2))) };
+  return { core, opening, isOurs: () => ours, stopWaiting };
 }
 
 function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {
