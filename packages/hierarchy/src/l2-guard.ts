@@ -125,20 +125,21 @@ export class L2Guard {
     return answer !== UNANSWERED;
   }
 
-  write(namespace: string, writes: readonly L2Write[]): Promise<L2Written[]> {
-    return this.#order('write', () => this.#l2.write(namespace, writes), namespace, writes[0]?.key);
+  /** @param key the first one as the user spells it, for the error; so for the other orders. */
+  write(namespace: string, writes: readonly L2Write[], key: string | undefined): Promise<L2Written[]> {
+    return this.#order('write', () => this.#l2.write(namespace, writes), namespace, key);
   }
 
-  delete(namespace: string, keys: readonly string[]): Promise<boolean[]> {
-    return this.#order('delete', () => this.#l2.delete(namespace, keys), namespace, keys[0]);
+  delete(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[]> {
+    return this.#order('delete', () => this.#l2.delete(namespace, ids), namespace, key);
   }
 
-  expire(namespace: string, keys: readonly string[]): Promise<boolean[]> {
-    return this.#order('expire', () => this.#l2.expire(namespace, keys), namespace, keys[0]);
+  expire(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[]> {
+    return this.#order('expire', () => this.#l2.expire(namespace, ids), namespace, key);
   }
 
-  touch(namespace: string, keys: readonly string[], life: L2Life): Promise<boolean[]> {
-    return this.#order('touch', () => this.#l2.touch(namespace, keys, life), namespace, keys[0]);
+  touch(namespace: string, ids: readonly string[], life: L2Life, key: string | undefined): Promise<boolean[]> {
+    return this.#order('touch', () => this.#l2.touch(namespace, ids, life), namespace, key);
   }
 
   advance(

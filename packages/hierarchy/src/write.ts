@@ -55,6 +55,7 @@ export async function set(
       await core.guard.delete(
         name,
         encoded.map(({ id }) => id),
+        items[0]?.key,
       );
     for (const [index, { key, id, payload, token }] of writes.entries()) {
       const version = versions[index] ?? 0;
@@ -79,7 +80,7 @@ export async function set(
 
 async function writeL2(
   space: Space,
-  writes: readonly { id: string; payload: Uint8Array }[],
+  writes: readonly { key: string; id: string; payload: Uint8Array }[],
   candidate: { generation: number; tags: readonly string[]; userTags: readonly string[] },
   policy: Policy,
 ): Promise<number[]> {
@@ -92,7 +93,10 @@ async function writeL2(
     ...life,
   }));
   // Both are on their way at once. A value whose mark was not made is dead, which is safe.
-  const [written] = await Promise.all([core.guard?.write(name, entries), ensureMarks(space, userTags, policy.ttlMs)]);
+  const [written] = await Promise.all([
+    core.guard?.write(name, entries, writes[0]?.key),
+    ensureMarks(space, userTags, policy.ttlMs),
+  ]);
   return (written ?? []).map((answer) => (answer.status === 'stored' ? answer.version : 0));
 }
 
@@ -100,7 +104,7 @@ async function writeL2(
 export async function remove(space: Space, keys: readonly string[], how: 'delete' | 'expire'): Promise<boolean[]> {
   const ids = keys.map((key) => space.idOf(key));
   const held = ids.map((id) => space.held(id) !== undefined);
-  const removed = await change(space, ids, async (guard) => guard[how](space.name, ids));
+  const removed = await change(space, ids, async (guard) => guard[how](space.name, ids, keys[0]));
   report(space, how, keys);
   return held.map((there, index) => there || removed?.[index] === true);
 }
@@ -124,7 +128,7 @@ export async function touch(space: Space, keys: readonly string[], policy: Polic
   const tags = [...new Set(held.flatMap((entry) => entry?.userTags ?? []))];
   const touched = await change(space, inL2, async (guard) => {
     await ensureMarks(space, tags, policy.ttlMs);
-    return guard.touch(name, inL2, { freshMs: policy.ttlMs, keepMs: policy.ttlMs });
+    return guard.touch(name, inL2, { freshMs: policy.ttlMs, keepMs: policy.ttlMs }, keys[0]);
   });
   report(space, 'touch', keys);
   return ids.map((id, index) => held[index] !== undefined || touched?.[inL2.indexOf(id)] === true);
