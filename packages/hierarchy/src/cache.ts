@@ -151,11 +151,12 @@ export class Cache {
     checkLoadOptions('getOrSetMany()', others);
     checkFunction('the loader of getOrSetMany()', load);
     const tagsOf = typeof tags === 'function' ? tags : () => tags;
-    for (const key of keys) checkTags(tagsOf(key));
+    // Asked for once, before anything is done: a function need not answer the same twice.
+    const tagsByKey = new Map([...new Set(keys)].map((key) => [key, copyTags(tagsOf(key))]));
     const entries = await findOrLoadMany(this.#space, keys, {
       loader: load,
       policy: refinePolicy(this.#policy, others),
-      tagsOf,
+      tagsOf: (key) => tagsByKey.get(key) ?? [],
       signal: others.signal,
     });
     return entries.map((entry) => entry?.value() as V | undefined);
@@ -205,7 +206,7 @@ export class Cache {
       }
     }
     const pairs = [...byKey].map(([key, value]) => ({ key, value }));
-    await this.#track(set(this.#space, pairs, refinePolicy(this.#policy, options), options?.tags ?? []));
+    await this.#track(set(this.#space, pairs, refinePolicy(this.#policy, options), [...(options?.tags ?? [])]));
   }
 
   /** Removes a value from both tiers, and from peers. @returns whether there was one. */
@@ -293,7 +294,7 @@ export class Cache {
       key,
       loader,
       policy: refinePolicy(this.#policy, options),
-      tags: options?.tags ?? [],
+      tags: [...(options?.tags ?? [])],
       signal: options?.signal,
       force,
     });
@@ -314,6 +315,12 @@ export class Cache {
   #track<T>(work: Promise<T>): Promise<T> {
     return this.#space.core.work.track(work);
   }
+}
+
+/** A copy, since the caller's array is the caller's. @throws {@link InvalidKeyError} */
+function copyTags(tags: unknown): readonly string[] {
+  checkTags(tags);
+  return [...tags];
 }
 
 function modeOf(options: InvalidateOptions | undefined): InvalidationMode {

@@ -29,6 +29,7 @@ export interface Core {
 /** Work under way, which `close()` waits for. */
 export class Work {
   #closed = false;
+  #ended = false;
   readonly #running = new Set<Promise<unknown>>();
   readonly #aborts = new Set<AbortController>();
 
@@ -45,8 +46,9 @@ export class Work {
     return work;
   }
 
-  /** Has `controller` aborted when `close()` has waited long enough. @returns how to take that back. */
+  /** Has `controller` aborted when `close()` has waited long enough, or has ended. @returns how to take that back. */
   abortOnClose(controller: AbortController): () => void {
+    if (this.#ended) controller.abort(new HierarchyClosedError());
     this.#aborts.add(controller);
     return () => this.#aborts.delete(controller);
   }
@@ -54,19 +56,19 @@ export class Work {
   /** Lets nothing new begin, and waits for what is under way: at first patiently, then by aborting it. */
   async close(clock: Clock, patienceMs: number): Promise<void> {
     this.#closed = true;
-    let late = false;
     let timer: unknown;
     const patience = new Promise<void>((resolve) => {
       timer = clock.setTimer(() => {
-        late = true;
+        this.#ended = true;
         for (const controller of this.#aborts) controller.abort(new HierarchyClosedError());
         // A loader that heeds its signal gets the chance to end.
         setImmediate(resolve);
       }, patienceMs);
     });
-    while (this.#running.size > 0 && !late) {
+    while (this.#running.size > 0 && !this.#ended) {
       await Promise.race([Promise.allSettled([...this.#running]), patience]);
     }
+    this.#ended = true;
     clock.clearTimer(timer);
   }
 }

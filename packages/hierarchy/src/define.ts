@@ -53,9 +53,9 @@ export function define<P, V>(cache: Cache, options: DefinitionOptions<P, V>): De
     getMany: async (list, reading) => {
       checkReadOptions('a definition', reading);
       if (loadMany === undefined) {
-        return Promise.all(
-          list.map((params) => cache.getOrSet(keyOf(params), loader(params), loading(params, reading))),
-        );
+        // The user's functions first, since they may throw: then there must be no load yet that nobody waits for.
+        const calls = list.map((params) => [keyOf(params), loader(params), loading(params, reading)] as const);
+        return Promise.all(calls.map((call) => cache.getOrSet(...call)));
       }
       const byKey = new Map(list.map((params) => [keyOf(params), params]));
       const paramsOf = (key: string) => byKey.get(key) as P;

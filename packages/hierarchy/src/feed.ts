@@ -51,9 +51,9 @@ export class FeedWatch {
     return this.#state === 'deaf' ? this.#options.maxStalenessMs : Number.POSITIVE_INFINITY;
   }
 
-  /** Whether an entry of another epoch than the present one may be served: only one of the time before deafness, for a while. */
-  stillTrusts(epoch: number, present: number): boolean {
-    return this.#state === 'deaf' && epoch === present - 1 && this.#options.clock.now() < this.#trustUntil;
+  /** Whether the feed was lost so recently that what was held then may still be served. */
+  get isLostOfLate(): boolean {
+    return this.#state === 'deaf' && this.#options.clock.now() < this.#trustUntil;
   }
 
   opened(): Promise<boolean> {
@@ -82,7 +82,7 @@ export class FeedWatch {
     this.#state = state;
     const { clock, events, maxStalenessMs, spaces, clearL1 } = this.#options;
     if (state === 'deaf') this.#trustUntil = clock.now() + maxStalenessMs;
-    for (const space of spaces.values()) space.lose();
+    for (const space of spaces.values()) space.lose(state);
     if (state === 'alive') {
       clearL1();
       const waiting = this.#wakeAlive;
@@ -97,10 +97,13 @@ export class FeedWatch {
     const { origin, events, spaces } = this.#options;
     // What this node did to keys itself, it has dealt with itself: by tokens and versions, which decide races the feed cannot
     // see. Marks merge by maximum, and hearing of one's own may be the only answer that came.
-    if (news.origin === origin && news.type !== 'marks') return;
+    const own = news.origin === origin && news.type !== 'marks';
     for (const space of news.namespace === undefined ? spaces.values() : [spaces.get(news.namespace)]) {
-      if (space !== undefined) this.#apply(space, news);
+      if (space === undefined) continue;
+      if (own) wakeFlights(space, news);
+      else this.#apply(space, news);
     }
+    if (own) return;
     if (events.wants('news')) events.emit({ type: 'news', news });
   }
 
@@ -110,14 +113,20 @@ export class FeedWatch {
         for (const key of news.keys) space.invalidate(key);
         break;
       case 'released':
-        for (const key of news.keys) space.flights.get(key)?.wake();
+        wakeFlights(space, news);
         break;
       case 'marks':
         space.time.invalidated(news.tags, news.mode, news.generation);
         break;
       case 'reset':
-        space.lose();
+        space.lose('reset');
         break;
     }
   }
+}
+
+/** A lease has ended. A flight may wait for it, though it was that of an earlier flight of this very node. */
+function wakeFlights(space: Space, news: L2News): void {
+  if (news.type !== 'changed' && news.type !== 'released') return;
+  for (const key of news.keys) space.flights.get(key)?.wake();
 }

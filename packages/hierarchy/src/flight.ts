@@ -24,6 +24,7 @@ export class Flight {
   /** The look into L2. Never rejects. */
   readonly found: Promise<Reading>;
   load: Load | undefined;
+  readonly #began: number;
   #passengers = 0;
   #newsHeard = 0;
   #wake: (() => void) | undefined;
@@ -33,6 +34,13 @@ export class Flight {
     this.id = id;
     this.token = token;
     this.found = found;
+    this.#began = space.core.clock.now();
+  }
+
+  /** Whether what comes of it is new enough for a call that begins now. */
+  get isJoinable(): boolean {
+    const { clock, feed } = this.space.core;
+    return !this.token.doomed && clock.now() - this.#began <= feed.trustMs;
   }
 
   /** Someone relies on the flight until {@link Flight.leave}. */
@@ -40,12 +48,12 @@ export class Flight {
     this.#passengers += 1;
   }
 
-  leave(): void {
+  readonly leave = (): void => {
     this.#passengers -= 1;
     if (this.#passengers > 0) return;
     this.detach();
     this.space.fences.end(this.id, this.token);
-  }
+  };
 
   /** From now on, new callers do not join. */
   detach(): void {

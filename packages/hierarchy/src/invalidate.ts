@@ -18,7 +18,7 @@ export async function invalidate(
   const tags = userTags?.map((tag) => core.codec.hideTag(tag)) ?? null;
   if (core.guard !== undefined && space.timeIsShared) {
     try {
-      await space.attach();
+      await space.reach();
       const generation = await core.guard.advance(name, tags, mode, time.generation);
       if (generation !== undefined) time.invalidated(tags, mode, generation);
     } catch (error) {
@@ -42,7 +42,7 @@ export async function purge(space: Space): Promise<number> {
   const { guard } = space.core;
   if (guard === undefined) return 0;
   space.fences.nextEpoch();
-  await space.attach();
+  await space.reach();
   await Promise.allSettled(space.fences.fillsUnderWay());
   try {
     return await guard.purge(space.name);

@@ -64,6 +64,6 @@ export class LoaderContext implements LoadContext {
     checkNames('ctx.setOptions()', options, [...POLICY_NAMES, 'tags']);
     if (options.tags !== undefined) checkTags(options.tags);
     this.policy = refinePolicy(this.policy, options);
-    this.tags = options.tags ?? this.tags;
+    if (options.tags !== undefined) this.tags = [...options.tags];
   };
 }

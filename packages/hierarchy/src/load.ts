@@ -1,6 +1,7 @@
 import type { L2LeaseToken } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
 import type { Candidate, Entry } from './entry.js';
+import { HierarchyClosedError } from './errors.js';
 import type { Flight, Reading } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
 import { giveLeaseBack, keepLease, rightToLoad } from './lease.js';
@@ -65,7 +66,8 @@ export class Load {
       return await untilAborted(this.#outcome, signal);
     } catch (error) {
       // Came after all others had gone: the load was aborted on their account, not on this caller's.
-      if (late && signal?.aborted !== true) return 'restart';
+      const closed = this.#abort.signal.reason instanceof HierarchyClosedError;
+      if (late && !closed && signal?.aborted !== true) return 'restart';
       throw error;
     } finally {
       this.#waiting -= 1;
@@ -87,6 +89,11 @@ async function run(flight: Flight, reading: Reading, wish: Wish, signal: AbortSi
   if (right.kind === 'found') return right.entry;
   const { lease } = right;
   const stopKeeping = lease === undefined ? () => {} : keepLease(space, flight.id, lease);
+  // A loader that does not heed its signal may never end.
+  const stopOnClose = () => {
+    if (signal.reason instanceof HierarchyClosedError) stopKeeping();
+  };
+  signal.addEventListener('abort', stopOnClose, { once: true });
   let lifted = lease === undefined;
   try {
     signal.throwIfAborted();

@@ -78,11 +78,14 @@ export async function findOrLoad(space: Space, wish: Wish): Promise<Entry | unde
 function board(space: Space, key: string, l1TtlMs: number): Flight {
   const id = space.idOf(key);
   let flight = space.flights.get(id);
-  if (flight === undefined || flight.token.doomed) {
+  if (flight === undefined || !flight.isJoinable) {
     const token = space.fences.begin(id, 'read');
     const found = readL2(space, key, id, token, l1TtlMs);
     flight = new Flight(space, id, token, space.core.work.track(found));
     space.flights.set(id, flight);
+    // The look itself is aboard: when all callers have gone, its answer is still to come, and an invalidation has to find its token.
+    flight.board();
+    found.then(flight.leave, flight.leave);
   }
   flight.board();
   return flight;

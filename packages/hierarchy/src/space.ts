@@ -1,5 +1,6 @@
 import type { Core } from './core.js';
 import { type Candidate, Entry } from './entry.js';
+import { L2FailedError } from './errors.js';
 import { Fences, type Token } from './fence.js';
 import type { Flight } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
@@ -17,6 +18,12 @@ export class Space {
   readonly #prefix: string;
   #attached: 'never' | 'now' | 'before' = 'never';
   #attaching: Promise<boolean> | undefined;
+  /** Whether the feed tells of this namespace, as long as it is alive. */
+  #followed = false;
+  /** Whether anything may be known here by now, so that losing the feed is a loss. */
+  #begun = false;
+  /** The epoch that ended when the feed was lost. */
+  #epochBeforeDeafness: number | undefined;
 
   /** @param isRoot the root's keys stand in L1 as they are. Keys have no control characters, so the others' cannot meet them. */
   constructor(core: Core, name: string, isRoot: boolean) {
@@ -46,8 +53,7 @@ export class Space {
     const entry = this.core.l1.get(this.#prefix + id);
     // An L1 key can be spelt by a key that no check has seen yet: the entry itself says whose it is.
     if (entry === undefined || entry.space !== this) return undefined;
-    if (entry.epoch !== this.fences.epoch && !this.core.feed.stillTrusts(entry.epoch, this.fences.epoch))
-      return undefined;
+    if (entry.epoch !== this.fences.epoch && !this.#stillTrusts(entry.epoch)) return undefined;
     if (entry.judgedAt !== this.time.change) {
       if (this.time.judge(entry.generation, entry.tags) !== 'alive') return undefined;
       entry.judgedAt = this.time.change;
@@ -72,10 +78,10 @@ export class Space {
   }
 
   #keep(id: string, entry: Entry, l1TtlMs: number): boolean {
-    const { clock, l1, feed } = this.core;
+    const { clock, l1 } = this.core;
     if (this.time.judge(entry.generation, entry.tags) !== 'alive') return false;
     const now = clock.now();
-    const deadline = Math.min(entry.freshUntil, now + Math.min(l1TtlMs, feed.trustMs));
+    const deadline = Math.min(entry.freshUntil, now + Math.min(l1TtlMs, this.#trustMs));
     if (deadline <= now) return false;
     entry.judgedAt = this.time.change;
     return l1.set(this.#prefix + id, entry, { bytes: entry.bytes, deadline }) === 'stored';
@@ -112,20 +118,53 @@ export class Space {
     return this.#attaching;
   }
 
-  /** The feed was lost, or came back, or says that anything may have changed: nothing from before is certain any more. */
-  lose(): void {
-    if (this.#attached === 'never') return;
-    this.#attached = 'before';
+  /**
+   * As {@link Space.attach}, for orders: they go out even where the feed does not follow, but never to an L2 that has not opened for
+   * this hierarchy, since it would tell them to peers as another's.
+   */
+  async reach(): Promise<void> {
+    if ((await this.attach()) || (await this.core.feed.opened())) return;
+    throw new L2FailedError('L2 has not opened for this hierarchy, so nothing was sent to it', {
+      namespace: this.name,
+    });
+  }
+
+  /**
+   * The feed was lost, or came back, or says that anything may have changed: nothing from before is certain any more. What was
+   * held when the feed was lost is served for a while, unless something else happens.
+   */
+  lose(why: 'deaf' | 'alive' | 'reset'): void {
+    if (!this.#begun) return;
+    if (this.#attached === 'now') this.#attached = 'before';
+    if (why === 'deaf') this.#epochBeforeDeafness = this.fences.epoch;
     this.fences.nextEpoch();
     if (this.timeIsShared) this.time.distrust();
+  }
+
+  /** For how long from now what is filled may be served, in milliseconds. */
+  get #trustMs(): number {
+    const { guard, feed, options } = this.core;
+    return guard?.hasFeed === true && !this.#followed ? options.maxStalenessMs : feed.trustMs;
+  }
+
+  /** Whether an entry of another epoch than the present one may be served: only one of the time before deafness, for a while. */
+  #stillTrusts(epoch: number): boolean {
+    return epoch === this.#epochBeforeDeafness && epoch === this.fences.epoch - 1 && this.core.feed.isLostOfLate;
   }
 
   async #attach(): Promise<boolean> {
     const { guard, feed } = this.core;
     if (guard === undefined) return true;
     if (!(await feed.opened())) return false;
-    if (guard.hasFeed && !(await guard.follow(this.name))) return false;
+    if (guard.hasFeed && !(await guard.follow(this.name))) {
+      this.#begun = true;
+      return false;
+    }
+    // What was stored here before the feed told of it is not certain.
+    if (!this.#followed && this.#begun) this.fences.nextEpoch();
+    this.#followed = true;
     await feed.aliveOrLate();
+    this.#begun = true;
     const { epoch } = this.fences;
     // Asked for after the feed is followed: what happens later will be heard of.
     const marks = await guard.marks(this.name, [], { known: this.time.generation });

@@ -162,7 +162,7 @@ function report(space: Space, type: 'delete' | 'expire' | 'touch', keys: readonl
 
 /** What every write to L2 waits for: to know the present generation, and (in an L2 without leases) fills under way. */
 async function prepare(space: Space, ids: readonly string[]): Promise<void> {
-  await space.attach();
+  await space.reach();
   if (space.core.guard?.hasLeases === false) {
     await Promise.allSettled(ids.flatMap((id) => space.fences.fillsUnderWay(id)));
   }
