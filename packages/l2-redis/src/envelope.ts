@@ -36,6 +36,16 @@ export function decodeLiving(stored: Buffer, now: RedisTime): L2Found | L2Damage
   return entry.status === 'found' && entry.keepMs <= 0 ? { ...entry, keepMs: Number.MIN_VALUE } : entry;
 }
 
+/**
+ * The version in the beginning of a stored entry, as {@link HEADS} answers it.
+ *
+ * @returns 0 where there is no entry, `undefined` for bytes that are not ours.
+ */
+export function versionIn(head: Buffer): number | undefined {
+  if (head.length === 0) return 0;
+  return head.length >= 12 && head.readUInt32BE(0) === MAGIC ? Number(head.readBigUInt64BE(4)) : undefined;
+}
+
 function decode(stored: Buffer, now: RedisTime): L2Found | L2Damaged {
   if (stored.length < HEADER_BYTES) return damaged(`${stored.length} bytes are too few for a header`);
   if (stored.readUInt32BE(0) !== MAGIC) return damaged('the header is not one of ours, or of a newer format');

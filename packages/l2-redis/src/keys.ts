@@ -49,6 +49,44 @@ export function channelOf(keyPrefix: string, namespace: string, db: number): str
   return `${keyPrefix}${ROOT}${encodeNamespace(namespace)}:f${db === 0 ? '' : `:${db}`}`;
 }
 
+/** Where Redis tells of keys that were changed by whomever, for a connection of RESP2 that listens for that. */
+export const INVALIDATIONS = '__redis__:invalidate';
+
+/** A channel of one node alone, by which it finds out whether two of its connections lead to the same server. */
+export function probeChannelOf(keyPrefix: string, origin: string): string {
+  return `${keyPrefix}${ROOT}${encodeNamespace(origin)}:t`;
+}
+
+/** What no key begins with. Tracking needs one prefix at least, or it would tell of all keys. */
+export function untouchedPrefix(keyPrefix: string): string {
+  return `${keyPrefix}tw1-none:`;
+}
+
+/** The prefix of the entries of a namespace, as Redis tells of them. None of another namespace begins with it. */
+export function trackedPrefix(keyPrefix: string, namespace: string): string {
+  return `${keyPrefix}${keysOf(namespace).entryRoot}`;
+}
+
+/**
+ * Whose entry a name in Redis is.
+ *
+ * @param prefixes by {@link trackedPrefix}, the namespaces that are asked for.
+ * @returns `undefined` for names that are no entry's.
+ */
+export function entryOf(
+  name: string,
+  keyPrefix: string,
+  prefixes: ReadonlyMap<string, string>,
+): { namespace: string; key: string } | undefined {
+  const prefix = name.slice(0, name.indexOf(':', keyPrefix.length + ROOT.length) + 3);
+  const namespace = prefixes.get(prefix);
+  const rest = name.slice(prefix.length);
+  if (namespace === undefined || !(rest.startsWith('{') && rest.endsWith('}'))) return undefined;
+  const encoded = rest.slice(1, -1);
+  const key = encoded.startsWith('%') ? encoded.slice(1) : encoded;
+  return encodeKey(key) === encoded ? { namespace, key } : undefined;
+}
+
 /** A SCAN pattern that finds the entries and leases of a namespace, and nothing else. */
 export function scanPattern(keyPrefix: string, keys: Keys): string {
   return `${escapeGlob(keyPrefix + keys.root)}[vl]:*`;

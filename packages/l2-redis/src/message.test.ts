@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeMessage, resetMessage } from './message.js';
 
-const decode = (text: string) => decodeMessage(Buffer.from(text), 'n');
+const decodeWhole = (text: string) => decodeMessage(Buffer.from(text), 'n');
+const decode = (text: string) => decodeWhole(text)?.news;
 
 test.each([
   ['[1,"changed","o","fill",["a","é"]]', { type: 'changed', cause: 'fill', keys: ['a', 'é'] }],
@@ -12,6 +13,17 @@ test.each([
   [resetMessage('o', 'purge'), { type: 'reset', reason: 'purge' }],
 ])('%s is understood', (text, news) => {
   expect(decode(text)).toEqual({ ...news, namespace: 'n', origin: 'o' });
+});
+
+test.each([
+  ['[1,"changed","o","write",["a","b"],[7,0]]', [7, 0]],
+  ['[1,"changed","o","write",["a"]]', undefined],
+  ['[1,"changed","o","write",["a"],[7,8]]', undefined],
+  ['[1,"changed","o","write",["a"],["7"]]', undefined],
+  ['[1,"released","o",["a"],[7]]', undefined],
+])('the versions in %s are %j', (text, versions) => {
+  expect(decodeWhole(text)?.news.type).toBeDefined();
+  expect(decodeWhole(text)?.versions).toEqual(versions);
 });
 
 test.each([

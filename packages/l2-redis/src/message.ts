@@ -4,12 +4,21 @@ import type { L2News } from '@tierwise/l2';
  * The messages of the feed, as JSON arrays. Scripts put them together from pieces that are JSON already, since only they know
  * which deeds were done:
  *
- *   [1,"changed",origin,cause,[key,…]]
+ *   [1,"changed",origin,cause,[key,…],[version,…]]
  *   [1,"released",origin,[key,…]]
  *   [1,"marks",origin,[tag,…] or null,mode,generation]
  *   [1,"reset",origin,reason]
+ *
+ * A version is that of the entry which stands under the key after the deed, 0 where there is none.
  */
 const FORMAT = 1;
+
+/** What a message says. */
+export interface Message {
+  readonly news: L2News;
+  /** Of each key, in news of type `changed`; `undefined` where the sender did not say. */
+  readonly versions: readonly number[] | undefined;
+}
 
 /** The message of a purge. */
 export function resetMessage(origin: string, reason: string): string {
@@ -22,7 +31,7 @@ export function resetMessage(origin: string, reason: string): string {
  * @returns `undefined` for what no Tierwise sent. What a *newer* one sent, in a format that is unknown here, is news all the
  * same, only not known which: a reset.
  */
-export function decodeMessage(payload: Buffer, namespace: string): L2News | undefined {
+export function decodeMessage(payload: Buffer, namespace: string): Message | undefined {
   let message: unknown;
   try {
     message = JSON.parse(payload.toString());
@@ -33,9 +42,11 @@ export function decodeMessage(payload: Buffer, namespace: string): L2News | unde
   const [format, type, origin, ...rest] = message as unknown[];
   if (!Number.isSafeInteger(format) || (format as number) < 1) return undefined;
   if (format !== FORMAT) {
-    return { type: 'reset', namespace, reason: `a message of format ${String(format)}`, origin: undefined };
+    const reason = `a message of format ${String(format)}`;
+    return { news: { type: 'reset', namespace, reason, origin: undefined }, versions: undefined };
   }
-  return typeof origin === 'string' ? decodeBody(type, namespace, origin, rest) : undefined;
+  const news = typeof origin === 'string' ? decodeBody(type, namespace, origin, rest) : undefined;
+  return news && { news, versions: news.type === 'changed' ? versionsOf(rest[2], news.keys.length) : undefined };
 }
 
 function decodeBody(type: unknown, namespace: string, origin: string, rest: unknown[]): L2News | undefined {
@@ -61,6 +72,11 @@ function decodeBody(type: unknown, namespace: string, origin: string, rest: unkn
     default:
       return undefined;
   }
+}
+
+function versionsOf(value: unknown, count: number): number[] | undefined {
+  const isWhole = Array.isArray(value) && value.length === count && value.every(Number.isSafeInteger);
+  return isWhole ? (value as number[]) : undefined;
 }
 
 type Cause = 'write' | 'fill' | 'delete' | 'expire' | 'touch';

@@ -52,6 +52,12 @@ export interface RedisL2Options {
    * a `commandTimeout` at the latest. Default: 2,000.
    */
   readonly heartbeatInterval?: number | undefined;
+  /**
+   * Whether Redis tells this node of every change of an entry, whoever made it: `DEL` or `SET` by another program, expiry, eviction,
+   * `FLUSHALL`. Takes a third connection, and one look at the version of each entry that this node writes. `open` rejects
+   * where Redis cannot do it (`CLIENT TRACKING`). Default: `false`.
+   */
+  readonly tracking?: boolean | undefined;
   /** This node's monotonic clock, in milliseconds. For tests. Default: `performance.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -66,6 +72,7 @@ export interface Settings {
   readonly minReconnectDelay: number;
   readonly maxReconnectDelay: number;
   readonly heartbeatInterval: number;
+  readonly tracking: boolean;
   readonly now: () => number;
 }
 
@@ -81,6 +88,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof RedisL2Options>([
   'minReconnectDelay',
   'maxReconnectDelay',
   'heartbeatInterval',
+  'tracking',
   'now',
 ]);
 
@@ -106,6 +114,7 @@ export function settingsOf(options: RedisL2Options): Settings {
       minReconnectDelay,
     ),
     heartbeatInterval: milliseconds('heartbeatInterval', options.heartbeatInterval, 2_000),
+    tracking: flag('tracking', options.tracking),
     now: options.now ?? (() => performance.now()),
   };
 }
@@ -133,6 +142,11 @@ function checkClient(client: Redis): void {
   );
   if (missing !== undefined) throw invalid(`client must be a client of ioredis: it has no ${missing}()`);
   if (client.isCluster) throw invalid('client must be connected to one Redis: Cluster is not supported yet');
+}
+
+function flag(name: string, value: boolean | undefined): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw invalid(`${name} must be true or false, not ${String(value)}`);
 }
 
 function milliseconds(name: string, value: number | undefined, byDefault: number, least = 1): number {

@@ -69,6 +69,7 @@ class RedisL2 implements L2 {
     this.#feed = new Feed({
       context: this.#context,
       connection: feedConnection(settings),
+      trackingConnection: settings.tracking ? feedConnection(settings) : undefined,
       heartbeatInterval: settings.heartbeatInterval,
       answerLimit: settings.commandTimeout,
     });
@@ -85,7 +86,9 @@ class RedisL2 implements L2 {
     this.#context.origin = host.origin;
     const { topology } = this.#context;
     try {
-      await this.#calls.run('open', undefined, () => this.#firstAnswer(), this.#settings.connectTimeout);
+      // What cannot be heard is said at once: a service that asked for it must not run without it unawares.
+      const answers = async () => void (await Promise.all([this.#firstAnswer(), this.#feed.start(host)]));
+      await this.#calls.run('open', undefined, answers, this.#settings.connectTimeout);
     } catch (error) {
       throw error instanceof L2TimeoutError && topology.lastError ? unreachable('open', topology.lastError) : error;
     } finally {
@@ -118,7 +121,6 @@ class RedisL2 implements L2 {
           this.#calls.failAll(unreachable('the call', undefined));
         },
       });
-      this.#feed.start(this.#host as L2Host);
     });
   }
 

@@ -14,14 +14,14 @@ export const DELETE = script(
   HEADER,
   NEWS,
   `
-local reply, told = { micros }, {}
+local reply, told, versions = { micros }, {}, {}
 for i = 1, #KEYS / 2 do
   reply[i + 1] = header(KEYS[2 * i - 1]) and 1 or 0
   redis.call('UNLINK', KEYS[2 * i - 1])
   redis.call('DEL', KEYS[2 * i])
-  told[i] = ARGV[i + 2]
+  told[i], versions[i] = ARGV[i + 2], '0'
 end
-tell(ARGV[1], ARGV[2], 'delete', told)
+tell(ARGV[1], ARGV[2], 'delete', told, versions)
 return reply
 `,
 );

@@ -14,15 +14,15 @@ export const EXPIRE = script(
   HEADER,
   NEWS,
   `
-local reply, told = { micros }, {}
+local reply, told, versions = { micros }, {}, {}
 for i = 1, #KEYS / 2 do
   local version, stale = header(KEYS[2 * i - 1])
   reply[i + 1] = stale and 1 or 0
   if stale and stale > now then redis.call('SETRANGE', KEYS[2 * i - 1], 18, struct.pack('>I6', now)) end
   redis.call('DEL', KEYS[2 * i])
-  told[i] = ARGV[i + 2]
+  told[i], versions[i] = ARGV[i + 2], text(version or 0)
 end
-tell(ARGV[1], ARGV[2], 'expire', told)
+tell(ARGV[1], ARGV[2], 'expire', told, versions)
 return reply
 `,
 );

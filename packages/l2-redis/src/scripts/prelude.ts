@@ -37,11 +37,12 @@ end
 /**
  * Telling the followers.
  *
- * `tell(channel, origin, cause, keys)`: `origin` and `keys` are JSON already, see `message.ts`.
+ * `tell(channel, origin, cause, keys, versions)`: `origin` and `keys` are JSON already, `versions` digits, see `message.ts`.
  */
 export const NEWS = `
-local function tell(channel, origin, cause, keys)
+local function tell(channel, origin, cause, keys, versions)
   if #keys == 0 then return end
-  redis.call('PUBLISH', channel, '[1,"changed",' .. origin .. ',"' .. cause .. '",[' .. table.concat(keys, ',') .. ']]')
+  local listed = '[' .. table.concat(keys, ',') .. '],[' .. table.concat(versions, ',') .. ']'
+  redis.call('PUBLISH', channel, '[1,"changed",' .. origin .. ',"' .. cause .. '",' .. listed .. ']')
 end
 `;

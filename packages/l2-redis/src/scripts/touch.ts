@@ -14,18 +14,18 @@ export const TOUCH = script(
   HEADER,
   NEWS,
   `
-local reply, told = { micros }, {}
+local reply, told, versions = { micros }, {}, {}
 local stale, gone = now + tonumber(ARGV[3]), now + tonumber(ARGV[4])
 for i = 1, #KEYS do
-  local _, living = header(KEYS[i])
+  local version, living = header(KEYS[i])
   reply[i + 1] = living and 1 or 0
   if living then
     redis.call('SETRANGE', KEYS[i], 18, struct.pack('>I6I6', stale, gone))
     redis.call('PEXPIREAT', KEYS[i], text(gone))
-    told[#told + 1] = ARGV[i + 4]
+    told[#told + 1], versions[#versions + 1] = ARGV[i + 4], text(version)
   end
 end
-tell(ARGV[1], ARGV[2], 'touch', told)
+tell(ARGV[1], ARGV[2], 'touch', told, versions)
 return reply
 `,
 );

@@ -15,7 +15,7 @@ export const WRITE = script(
   HEADER,
   NEWS,
   `
-local reply, told, telling = { micros }, {}, nil
+local reply, told, versions, telling = { micros }, {}, {}, nil
 for i = 1, #KEYS / 2 do
   local entry, lease, at = KEYS[2 * i - 1], KEYS[2 * i], 5 * i - 2
   local token = ARGV[at + 2]
@@ -28,14 +28,14 @@ for i = 1, #KEYS / 2 do
     redis.call('DEL', lease)
     local cause = token == '' and 'write' or 'fill'
     if telling ~= cause then
-      if telling then tell(ARGV[1], ARGV[2], telling, told) end
-      told, telling = {}, cause
+      if telling then tell(ARGV[1], ARGV[2], telling, told, versions) end
+      told, versions, telling = {}, {}, cause
     end
-    told[#told + 1] = ARGV[at + 3]
+    told[#told + 1], versions[#versions + 1] = ARGV[at + 3], text(version)
     reply[i + 1] = version
   end
 end
-if telling then tell(ARGV[1], ARGV[2], telling, told) end
+if telling then tell(ARGV[1], ARGV[2], telling, told, versions) end
 return reply
 `,
 );
