@@ -17,12 +17,14 @@ export async function invalidate(
   const mode = invalidationMode === 'delete' ? 'dead' : 'stale';
   const tags = userTags?.map((tag) => core.codec.hideTag(tag)) ?? null;
   if (core.guard !== undefined && space.timeIsShared) {
+    let before = time.generation;
     try {
       await space.reach();
-      const generation = await core.guard.advance(name, tags, mode, time.generation);
+      before = time.generation;
+      const generation = await core.guard.advance(name, tags, mode, before);
       if (generation !== undefined) time.invalidated(tags, mode, generation);
     } catch (error) {
-      time.doubt(tags, mode);
+      time.doubt(tags, mode, before);
       throw error;
     }
   } else {

@@ -39,6 +39,7 @@ export class L2Guard {
   readonly #events: Events;
   readonly #reads: Coalescer<string, L2Read>;
   readonly #acquires: Coalescer<L2LeaseRequest, L2LeaseAnswer>;
+  readonly #fills: Coalescer<L2Write, L2Written>;
   readonly #looks: Coalescer<MarksQuestion, L2Marks | undefined>;
   readonly #ensures: Coalescer<MarksQuestion, L2Marks | undefined>;
 
@@ -54,6 +55,7 @@ export class L2Guard {
       );
       return answers ?? [];
     });
+    this.#fills = new Coalescer((namespace, fills) => this.#limited('fill', () => this.#l2.write(namespace, fills)));
     this.#looks = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
     this.#ensures = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
   }
@@ -104,10 +106,7 @@ export class L2Guard {
   }
 
   fill(namespace: string, write: L2Write): Promise<L2Written | Unanswered | undefined> {
-    return this.#question(
-      'fill',
-      this.#limited('fill', () => this.#l2.write(namespace, [write])).then(([answer]) => answer),
-    );
+    return this.#question('fill', this.#fills.ask(namespace, write));
   }
 
   /** The marks of tags, in their order. With `ensureMs`, they are made to exist, and to last. */

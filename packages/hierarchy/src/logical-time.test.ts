@@ -114,9 +114,17 @@ describe('the generation', () => {
     expect(time.generation).toBe(15);
   });
 
+  test('an answer that news has overtaken takes nothing back', () => {
+    const time = joined(10);
+    time.invalidated(['x'], 'stale', 19);
+    time.learned(['x'], { generation: 17, namespace: NO_MARKS, tags: [{ dead: 17, stale: 13 }] });
+    expect(time.judge(16, ['x'])).toBe('dead');
+    expect(time.judge(18, ['x'])).toBe('stale');
+  });
+
   test('is not raised by a doubt, which kills all the same', () => {
     const time = joined(10);
-    time.doubt(['x'], 'dead');
+    time.doubt(['x'], 'dead', 10);
     expect(time.generation).toBe(10);
     expect(time.judge(10, ['x'])).toBe('dead');
     time.invalidated(['x'], 'dead', 11);

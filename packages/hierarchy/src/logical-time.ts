@@ -94,10 +94,13 @@ export class LogicalTime {
   /**
    * An invalidation of which nobody knows whether it reached L2. What this node has is dead for it, and so is what it loads from
    * now on, until L2's counter is known to have gone on: the number belongs to L2, and must not be used to stamp values.
+   *
+   * @param before the generation when the invalidation began. If it has grown since, by the news of that very one perhaps, what
+   * was loaded after that lives.
    */
-  doubt(tags: readonly string[] | null, mode: L2MarkMode): void {
+  doubt(tags: readonly string[] | null, mode: L2MarkMode, before: number): void {
     const generation = this.#generation;
-    this.invalidated(tags, mode, generation + 1);
+    this.invalidated(tags, mode, before + 1);
     this.#generation = generation;
   }
 

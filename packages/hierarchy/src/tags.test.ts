@@ -101,6 +101,42 @@ describe('invalidateTags', () => {
   });
 });
 
+describe('on the node that invalidates', () => {
+  test.each(['clear', 'invalidateTags'] as const)(
+    '%s holds as soon as it has resolved, before any news',
+    async (how) => {
+      const n1 = await cluster().node();
+      await n1.cache.set('a', 1, { tags: ['x'] });
+      await settle();
+      n1.l2.holdNews();
+      await (how === 'clear' ? n1.cache.clear() : n1.cache.invalidateTags(['x']));
+      expect(n1.cache.peek('a')).toBeUndefined();
+      expect(await n1.cache.get('a')).toBeUndefined();
+      n1.l2.releaseNews();
+    },
+  );
+
+  test('the answer is lost, but not the news: what is loaded from then on is kept', async () => {
+    const n1 = await cluster().node();
+    const lost = n1.l2.hold('advance', 'back');
+    const invalidating = n1.cache.invalidateTags(['x']);
+    await lost.arrived;
+    lost.fail(new Error('cut'));
+    await expect(invalidating).rejects.toThrow();
+    await settle();
+    await n1.cache.set('a', 1, { tags: ['x'] });
+    expect(n1.cache.peek('a')).toBe(1);
+  });
+
+  test('clear of the only namespace gives L1’s memory back at once', async () => {
+    const { cache } = lonely();
+    for (let n = 0; n < 100; n += 1) await cache.set(`k${n}`, n);
+    expect(cache.stats().memory.entries).toBe(100);
+    await cache.clear();
+    expect(cache.stats().memory).toMatchObject({ entries: 0, bytes: 0 });
+  });
+});
+
 describe('what tags cost (31)', () => {
   const tags = ['a', 'b', 'c', 'd', 'e'];
 
