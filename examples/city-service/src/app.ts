@@ -32,7 +32,8 @@ export interface AppOptions {
 
 /** The service: cities and their weather, over HTTP. */
 export function createApp({ cache, database, loseEvery }: AppOptions): FastifyInstance {
-  const app = fastify({ forceCloseConnections: true });
+  // No connection is closed for idleness: a request that just sets out on it would be lost.
+  const app = fastify({ keepAliveTimeout: 0, forceCloseConnections: true });
   const watch = new TierWatch(cache);
   const faults = countFaults(cache);
   let writes = 0;

@@ -72,7 +72,7 @@ function isRunning(pid: number): boolean {
 function expectCleanRun(output: string): void {
   expect(output).toContain('✓ stale reads after invalidation: 0');
   for (const tier of ['L1', 'L2', 'source']) expect(output).toMatch(new RegExp(`│ ${tier} .*│ +[1-9][\\d,]* │.* ms │`));
-  for (const name of ['requests', 'loads', 'loads avoided', 'invalidations', 'checks']) {
+  for (const name of ['requests', 'loads', 'loads avoided', 'invalidations', 'rows checked']) {
     expect(figure(output, name), name).toBeGreaterThan(0);
   }
   expect(output).toContain('GeoNames');

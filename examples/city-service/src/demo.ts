@@ -131,9 +131,9 @@ function liveLine(at: number, seconds: number, figures: readonly Figures[], driv
   const { keys, answered, loads } = totalsOf(figures);
   const share = (part: number) => percent(part / answered);
   return (
-    `${bar(at / seconds)} ${at.toFixed(0).padStart(2)}/${seconds} s  ${count(driver.activity.requests)} requests  ` +
+    `${bar(at / seconds)} ${Math.min(at, seconds).toFixed(0).padStart(2)}/${seconds} s  ${count(driver.activity.requests)} requests  ` +
     `L1 ${share(keys.l1)}  L2 ${share(keys.l2)}  ${count(loads)} loads  ` +
-    `${count(checker.verdict.invalidations)} invalidations  stale reads: ${checker.verdict.stale}`
+    `stale: ${checker.verdict.stale}  ${count(checker.verdict.invalidations)} invalidations`
   );
 }
 

@@ -39,8 +39,8 @@ export class Progress {
   }
 }
 
-/** A bar of 20 characters. */
+/** A bar of 10 characters. */
 export function bar(share: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * 20);
-  return '━'.repeat(full) + '╌'.repeat(20 - full);
+  const full = Math.round(Math.min(1, Math.max(0, share)) * 10);
+  return '━'.repeat(full) + '╌'.repeat(10 - full);
 }

@@ -76,30 +76,24 @@ function summary({ seconds, activity, figures, verdict, audited }: Outcome): str
   const absent = figures.reduce((total, each) => total + each.absent, 0);
   const writes = Object.values(activity.writes).reduce((sum, each) => sum + each, 0);
   const ways = Object.entries(activity.writes).map(([way, number]) => `${way} ${number}`);
-  const late = `p99 ${ms(verdict.p99LagMs)}, worst ${ms(verdict.worstLagMs)}, allowed ${ms(verdict.graceMs)}`;
   const avoided = Math.max(0, answered - loads);
+  const lag = `p99 ${ms(verdict.p99LagMs)}, worst ${ms(verdict.worstLagMs)}, allowed ${ms(verdict.graceMs)}`;
   return [
-    line(
-      'requests',
-      activity.requests,
-      `${count(Math.round(activity.requests / seconds))} a second; ${count(answered)} keys answered, ${count(absent)} cache-only reads found nothing`,
-    ),
-    line('loads', loads, 'runs of a query in PostgreSQL for a key'),
+    line('requests', activity.requests, `${count(Math.round(activity.requests / seconds))} a second`),
+    line('keys answered', answered, `besides ${count(absent)} cache-only reads that found nothing`),
+    line('loads', loads, 'of a key, from PostgreSQL'),
     line('loads avoided', avoided, `${percent(avoided / answered)} of the keys answered`),
-    line('invalidations', writes, ways.join(', ')),
-    line('late at other node', verdict.late, `rows, seen before it had heard; ${late}`),
-    line(
-      'checks',
-      verdict.rowsChecked,
-      `rows shown by reads, each checked; ${count(audited)} compared with the source in the end`,
-    ),
+    line('invalidations', writes, ways.join(' · ')),
+    line('rows checked', verdict.rowsChecked, `in reads; in the end ${count(audited)} were compared with the source`),
+    line('late rows', verdict.late, 'shown by the other node before it had heard of an invalidation'),
+    line('', undefined, `after its end: ${lag}`),
     '',
     `${verdict.stale === 0 ? '✓' : '✗'} stale reads after invalidation: ${count(verdict.stale)}`,
   ];
 }
 
-function line(name: string, value: number, remark: string): string {
-  return `${name.padEnd(19)}${count(value).padStart(9)}   ${remark}`;
+function line(name: string, value: number | undefined, remark: string): string {
+  return `${name.padEnd(15)}${(value === undefined ? '' : count(value)).padStart(9)}   ${remark}`;
 }
 
 function list(title: string, items: readonly string[]): string[] {

@@ -22,6 +22,8 @@ runChild(async () => {
       response.end(JSON.stringify({ error: String(error) }));
     }
   });
+  // No connection is closed for idleness: a query that just sets out on it would be lost.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     ready: { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
