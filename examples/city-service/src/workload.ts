@@ -27,6 +27,8 @@ const READER_PAUSE_MS = 8;
 const WRITERS = 4;
 const WRITER_PAUSE_MS = 60;
 const CLEARS_PER_RUN = 2;
+/** The share of changes that race with loads of the row as it was before. */
+const RACING = 0.5;
 export const BATCH_SIZE = 10;
 /** Countries that are updated as a whole have no more cities than this. */
 const SMALL_COUNTRY = 1_000;
@@ -157,10 +159,21 @@ export class Driver {
     while (this.#writers.get(place.country) !== writer) place = this.#draw();
     let way = WAYS[random.int(WAYS.length)] ?? 'tag';
     if (way === 'country' && (this.#sizes.get(place.country) ?? 0) > SMALL_COUNTRY) way = 'tag';
+    const racing = random.next() < RACING ? await this.#startLoads(place) : [];
     const changed =
       way === 'country' ? await this.#update('country', place.country) : await this.#update('id', place.id);
     await this.#invalidate(way, place, changed);
     await this.#chase(place);
+    await Promise.all(racing);
+  }
+
+  /** Begins to load, at every node, what a row is before it changes: loads that are to be overtaken by the change. */
+  async #startLoads(place: Place): Promise<Promise<unknown>[]> {
+    await this.#invalidate('delete', place, new Map());
+    const loads = [...this.#work.nodes.keys()].map((node) => this.#city(node, place));
+    // Awaited later on; until then, a failure of theirs is nobody's yet.
+    for (const load of loads) load.catch(() => {});
+    return loads;
   }
 
   async #clear(): Promise<void> {
