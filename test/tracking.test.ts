@@ -148,11 +148,11 @@ test('own and foreign writes of one key in one turn of Redis, 2,000 times: L1 ne
   for (let first = 0; first < rounds; first += atOnce) {
     const keys = Array.from({ length: atOnce }, (_, i) => `round ${first + i}`);
     const foreign = await entriesOf(stage, keys, 'foreign');
-    const alien = (key: string, i: number) => {
+    const alien = (key: string, i: number): Promise<unknown> => {
       const stranger = strangers[i % 2] as Redis;
       return i % 3 === 0 ? stranger.del(nameOf(key)) : stranger.set(nameOf(key), foreign[i] as Buffer, 'PX', 600_000);
     };
-    const own = (key: string) => cache.set(key, 'own');
+    const own = (key: string): Promise<unknown> => cache.set(key, 'own');
     // All that is sent now waits for the server, which takes it in one turn, in the order in which it came.
     server.freeze();
     const deeds: Promise<unknown>[] = [];
