@@ -121,7 +121,8 @@ async function run(program: string, args: readonly string[]): Promise<ChildProce
   });
 }
 
-async function freePort(): Promise<number> {
+/** A loopback port that nobody listens on right now. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;

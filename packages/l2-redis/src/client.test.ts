@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { L2InvalidError, L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
-import { type RedisOptions as AnyRedisOptions, Cluster, Redis } from 'ioredis';
+import { L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
+import { type RedisOptions as AnyRedisOptions, Redis } from 'ioredis';
 import { expect, onTestFinished, test } from 'vitest';
-import { redisL2 } from './redis-l2.js';
 import { everyCall } from './testing/calls.js';
 import { entry, openNode, ownServer, testNode, until } from './testing/node.js';
 
@@ -118,9 +117,4 @@ test('a client that was closed cannot be opened with', async () => {
   await client.quit();
   const node = testNode({ client, connectTimeout: 100 });
   await expect(node.l2.open(node.host)).rejects.toThrow();
-});
-
-test('a Cluster is refused until it is supported', () => {
-  const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true });
-  expect(() => redisL2({ client: cluster as unknown as Redis })).toThrow(L2InvalidError);
 });

@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import type { Address } from './cluster-slots.js';
 import type { Settings } from './options.js';
 
 /** How long a connection may take to close in good order, in milliseconds, before its socket is destroyed. */
@@ -68,13 +69,39 @@ export function commandConnection(settings: Settings): Connection {
  * The connection for the feed: RESP2, in which pub/sub and PING share a connection on every server that we support, and over
  * which server-assisted invalidation can be had later. Channels take no `keyPrefix` from ioredis: `keys.ts` adds it.
  */
-export function feedConnection(settings: Settings): Connection {
-  const options: BoundedOptions = { ...boundedOptions(settings), protocol: 2, keyPrefix: '' };
+export function feedConnection(settings: Settings, address?: Address): Connection {
+  const options: BoundedOptions = { ...boundedOptions(settings), protocol: 2, keyPrefix: '', ...address };
   return connection(settings.client?.duplicate(options) ?? ownClient(settings, options));
 }
 
+/** The connection for commands to one server of a Cluster. */
+export function nodeConnection(settings: Settings, address: Address): Connection {
+  return connection(ownClient(settings, { ...boundedOptions(settings), ...address }));
+}
+
+/**
+ * How ioredis finds the master by its Sentinels. It also listens to them: the connection is made anew when they say that the master
+ * is another one, even if the old one still answers.
+ */
+function sentinelOptions({ sentinel, ...settings }: Settings): RedisOptions {
+  if (sentinel === undefined) return {};
+  const { username, password, tls, natMap, sentinels, name } = sentinel;
+  return {
+    sentinels: [...sentinels],
+    name,
+    failoverDetector: true,
+    sentinelCommandTimeout: settings.commandTimeout,
+    sentinelRetryStrategy: (attempt) => backOff(settings, attempt, Math.random()),
+    ...(username !== undefined && { sentinelUsername: username }),
+    ...(password !== undefined && { sentinelPassword: password }),
+    ...(tls !== undefined && { sentinelTLS: tls }),
+    ...(natMap !== undefined && { natMap }),
+    ...(settings.redis.tls !== undefined && { enableTLSForSentinelMode: true }),
+  };
+}
+
 function ownClient(settings: Settings, bounded: BoundedOptions): Redis {
-  const options = { ...settings.redis, ...bounded } as BoundedOptions;
+  const options = { ...settings.redis, ...sentinelOptions(settings), ...bounded } as BoundedOptions;
   return settings.url === undefined ? new Redis(options) : new Redis(settings.url, options);
 }
 

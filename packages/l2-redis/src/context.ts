@@ -1,23 +1,24 @@
 import { checkNames, type L2CallOptions, L2UnavailableError } from '@tierwise/l2';
 import type { Answered, Calls } from './calls.js';
-import type { RedisClock } from './clock.js';
 import { channelOf, type Keys, keysOf } from './keys.js';
 import { NAME } from './name.js';
+import type { RecentInvalidations } from './recent.js';
 import type { Script } from './scripts/script.js';
-import type { Topology } from './topology.js';
+import type { ScriptArgument, Timed, Topology } from './topology.js';
 
 /** What the calls on entries, leases and logical time share. */
 export class Context {
   readonly calls: Calls;
   readonly topology: Topology;
-  readonly clock: RedisClock;
+  /** What this node invalidated lately. */
+  readonly recent: RecentInvalidations;
   /** The node's name, from `open` on. */
   origin = '';
 
-  constructor(calls: Calls, topology: Topology, clock: RedisClock) {
+  constructor(calls: Calls, topology: Topology, recent: RecentInvalidations) {
     this.calls = calls;
     this.topology = topology;
-    this.clock = clock;
+    this.recent = recent;
   }
 
   /** What every call begins with: may it begin, and are its names good. @returns how things are called in Redis. */
@@ -73,28 +74,14 @@ export class Context {
     return results;
   }
 
-  /** Runs a script whose answer begins with Redis' time, learns that, and returns the rest. */
-  async runTimed(
+  /** Runs a script whose answer begins with Redis' time. */
+  runTimed(
     answered: Answered,
     script: Script,
     keys: readonly string[],
-    args: readonly (string | number | Uint8Array)[],
-  ): Promise<unknown[]> {
-    const sentAt = this.clock.local();
-    const [micros, ...rest] = (await answered(this.topology.run(script, keys, args))) as unknown[];
-    this.clock.learn(Number(micros), sentAt);
-    return rest;
-  }
-
-  /** Learns Redis' time with a call that goes out anyway, if what is known of it is old. */
-  async freshenClock(answered: Answered): Promise<void> {
-    if (this.clock.isStale) await this.learnTime(answered);
-  }
-
-  /** Asks Redis for its time. */
-  async learnTime(answered: Answered): Promise<void> {
-    const sentAt = this.clock.local();
-    this.clock.learn(await answered(this.topology.time()), sentAt);
+    args: readonly ScriptArgument[],
+  ): Promise<Timed> {
+    return answered(this.topology.runTimed(script, keys, args));
   }
 }
 

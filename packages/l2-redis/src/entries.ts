@@ -30,16 +30,12 @@ export class Entries {
   }
 
   async read(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<L2Read[]> {
-    const { topology, clock } = this.#context;
+    const { topology } = this.#context;
     const names = this.#context.enter(options, namespace, keys);
     if (keys.length === 0) return [];
     return this.#context.run('read', options, async (answered) => {
-      const [stored] = await Promise.all([
-        this.#context.inGroups(keys, names.entry, (group) => answered(topology.mget(group.map(names.entry)))),
-        this.#context.freshenClock(answered),
-      ]);
-      const now = clock.now();
-      return stored.map((bytes) => (bytes === null ? undefined : decodeEnvelope(bytes, now)));
+      const stored = await topology.read(keys.map(names.entry), answered);
+      return stored.map((each) => (each === null ? undefined : decodeEnvelope(each.bytes, each.now)));
     });
   }
 
@@ -53,7 +49,7 @@ export class Entries {
         entries,
         ({ key }) => names.entry(key),
         async (group) => {
-          const versions = await this.#context.runTimed(
+          const { reply } = await this.#context.runTimed(
             answered,
             WRITE,
             group.flatMap(({ key }) => [names.entry(key), names.lease(key)]),
@@ -68,7 +64,15 @@ export class Entries {
               ]),
             ],
           );
-          return versions.map(toWritten);
+          const written = reply.map(toWritten);
+          // A fill replaces what nobody invalidated: if it is lost, nothing invalid is back.
+          const sets = group.filter(({ lease }, i) => lease === undefined && written[i]?.status === 'stored');
+          this.#context.recent.addEntries(
+            namespace,
+            sets.map(({ key }) => key),
+            'delete',
+          );
+          return written;
         },
         ({ bytes }) => bytes.byteLength,
       ),
@@ -115,7 +119,7 @@ export class Entries {
 
   /** The common shape of `delete` and `expire`: each revokes the leases of its keys. */
   async #revoke(
-    operation: string,
+    operation: 'delete' | 'expire',
     script: Script,
     namespace: string,
     keys: readonly string[],
@@ -123,7 +127,9 @@ export class Entries {
   ): Promise<boolean[]> {
     const names = this.#context.enter(options, namespace, keys);
     const namesOf = (key: string): string[] => [names.entry(key), names.lease(key)];
-    return this.#change(operation, script, keys, namesOf, this.#context.newsHead(namespace), options);
+    const existed = await this.#change(operation, script, keys, namesOf, this.#context.newsHead(namespace), options);
+    this.#context.recent.addEntries(namespace, keys, operation);
+    return existed;
   }
 
   /** Runs a script that answers per key whether there was an entry. */
@@ -142,8 +148,8 @@ export class Entries {
         (key) => namesOf(key)[0] as string,
         async (group) => {
           const told = group.map((key) => JSON.stringify(key));
-          const existed = await this.#context.runTimed(answered, script, group.flatMap(namesOf), [...head, ...told]);
-          return existed.map((flag) => Number(flag) === 1);
+          const { reply } = await this.#context.runTimed(answered, script, group.flatMap(namesOf), [...head, ...told]);
+          return reply.map((flag) => Number(flag) === 1);
         },
       ),
     );

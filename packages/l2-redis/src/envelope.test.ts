@@ -4,7 +4,7 @@ import { decodeEnvelope, decodeLiving, HEADER_BYTES } from './envelope.js';
 
 // version 1_763_661_015_123_456, written at 1_763_661_015_123, stale 1,000 ms and gone 2,000 ms later, bytes `hi`.
 const GOLDEN = Buffer.from(
-  ['54570100', '0006440a544f8600', '019aa2636853', '019aa2636c3b', '019aa2637023', '6869'].join(''),
+  ['54570100', '0006440a544f8600', '019aa2636853', '019aa2636c3b', '019aa2637023', '0000002a', '6869'].join(''),
   'hex',
 );
 const WRITTEN_AT = 1_763_661_015_123;

@@ -2,17 +2,18 @@ import type { L2Damaged, L2Found } from '@tierwise/l2';
 import type { RedisTime } from './clock.js';
 
 /**
- * What stands in Redis under an entry's key: 30 bytes of header, then the bytes of the entry.
+ * What stands in Redis under an entry's key: 34 bytes of header, then the bytes of the entry.
  *
  *    0  4  magic and format: `T` `W` 0x01 0x00
  *    4  8  version, unsigned, big-endian
  *   12  6  written at, milliseconds of Redis' clock, unsigned, big-endian
  *   18  6  stale at, likewise
  *   24  6  gone at, likewise; the key's expiry in Redis is the same moment
+ *   30  4  whose clock that was, unsigned, big-endian: 32 bits of the server's name in a Cluster; 0 without a Cluster
  *
  * Headers are written by scripts only (`scripts/prelude.ts`), since only they know Redis' time; they are read here.
  */
-export const HEADER_BYTES = 30;
+export const HEADER_BYTES = 34;
 
 const MAGIC = 0x54570100;
 
@@ -44,6 +45,20 @@ export function decodeLiving(stored: Buffer, now: RedisTime): L2Found | L2Damage
 export function versionIn(head: Buffer): number | undefined {
   if (head.length === 0) return 0;
   return head.length >= 12 && head.readUInt32BE(0) === MAGIC ? Number(head.readBigUInt64BE(4)) : undefined;
+}
+
+/** By whose clock an entry is stamped. `undefined` for bytes that are not ours. */
+export function stamperOf(stored: Buffer): number | undefined {
+  return isOurs(stored) ? stored.readUInt32BE(30) : undefined;
+}
+
+/** When an entry is gone, by the clock that it is stamped by. 0 for bytes that are not ours. */
+export function goneAt(stored: Buffer): RedisTime {
+  return isOurs(stored) ? stored.readUIntBE(24, 6) : 0;
+}
+
+function isOurs(stored: Buffer): boolean {
+  return stored.length >= HEADER_BYTES && stored.readUInt32BE(0) === MAGIC;
 }
 
 function decode(stored: Buffer, now: RedisTime): L2Found | L2Damaged {

@@ -6,6 +6,7 @@ import {
   type L2News,
   L2UnavailableError,
 } from '@tierwise/l2';
+import type { Redis } from 'ioredis';
 import type { Connection } from './connection.js';
 import type { Context } from './context.js';
 import { INVALIDATIONS } from './keys.js';
@@ -23,6 +24,10 @@ export interface FeedParts {
   readonly heartbeatInterval: number;
   /** How long it may take to answer, in milliseconds. */
   readonly answerLimit: number;
+  /** Whether a message was heard before, by another connection. */
+  readonly isRepeated?: ((payload: Buffer) => boolean) | undefined;
+  /** Throws when the feed's connection is known to lead to another server than commands go to. */
+  readonly checkServer?: ((client: Redis) => void) | undefined;
 }
 
 /**
@@ -116,6 +121,16 @@ export class Feed implements L2Feed {
     await context.calls.run('follow', options, () => this.#subscribedTo(channel));
   }
 
+  /** Follows a namespace from the next time on that everything is subscribed to. */
+  followLater(namespace: string): void {
+    this.#followed.set(this.#parts.context.channel(namespace), namespace);
+  }
+
+  /** Asks at once whether everything is as it should be. */
+  check(): void {
+    void this.#beat();
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#lose();
@@ -156,6 +171,7 @@ export class Feed implements L2Feed {
 
   /** Resolves when all followed channels are subscribed to and everything published before was heard. */
   async #catchUp(): Promise<void> {
+    this.#parts.checkServer?.(this.#parts.connection.client);
     if (!this.#isArmed) await this.#arm();
     for (;;) {
       const missing = [...this.#followed.keys()].filter((channel) => !this.#subscribed.has(channel));
@@ -210,7 +226,7 @@ export class Feed implements L2Feed {
       return;
     }
     this.#tracking?.announced(message);
-    this.#tell(message.news);
+    if (!this.#parts.isRepeated?.(payload)) this.#tell(message.news);
   }
 
   #tell(news: L2News): void {

@@ -1,13 +1,14 @@
 import type { L2CallOptions, L2Health } from '@tierwise/l2';
+import type { ClusterFeed } from './cluster-feed.js';
 import type { Context } from './context.js';
 import type { Feed } from './feed.js';
 
 /** Whether Redis answers, and facts about it. */
 export class Health {
   readonly #context: Context;
-  readonly #feed: Feed;
+  readonly #feed: Feed | ClusterFeed;
 
-  constructor(context: Context, feed: Feed) {
+  constructor(context: Context, feed: Feed | ClusterFeed) {
     this.#context = context;
     this.#feed = feed;
   }
@@ -15,12 +16,12 @@ export class Health {
   /** Never rejects, except by abort. */
   async ask(options?: L2CallOptions): Promise<L2Health> {
     options?.signal?.throwIfAborted();
-    const { calls, topology, clock } = this.#context;
-    const askedAt = clock.local();
+    const { calls, topology } = this.#context;
+    const askedAt = performance.now();
     let latencyMs: number | undefined;
     const answer = (status: L2Health['status'], detail: string): L2Health => ({
       status,
-      latencyMs: latencyMs ?? clock.local() - askedAt,
+      latencyMs: latencyMs ?? performance.now() - askedAt,
       feed: this.#feed.state,
       detail,
     });
@@ -30,7 +31,7 @@ export class Health {
         // A user without the right to ask for INFO is as healthy as any.
         const sections = ['server', 'memory'].map((section) => answered(topology.info(section)).catch(() => ''));
         await answered(topology.ping());
-        latencyMs = clock.local() - askedAt;
+        latencyMs = performance.now() - askedAt;
         return (await Promise.all(sections)).join('\n');
       });
       return answer('up', [...describe(facts), ...this.#complaints()].join(', '));

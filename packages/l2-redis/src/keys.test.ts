@@ -1,4 +1,4 @@
-/// <reference path="./testing/cluster-key-slot.d.ts" />
+/// <reference path="./cluster-key-slot.d.ts" />
 import slotOf from 'cluster-key-slot';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';

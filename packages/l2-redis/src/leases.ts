@@ -7,8 +7,9 @@ import {
   type L2Leases,
   type L2LeaseToken,
 } from '@tierwise/l2';
+import type { RedisTime } from './clock.js';
 import type { Context } from './context.js';
-import { decodeLiving } from './envelope.js';
+import { decodeLiving, goneAt } from './envelope.js';
 import { NAME } from './name.js';
 import { ACQUIRE, RELEASE, RENEW } from './scripts/lease.js';
 
@@ -46,13 +47,13 @@ export class Leases implements L2Leases {
         ({ key }) => names.entry(key),
         async (group) => {
           const tokens = group.map(() => randomBytes(TOKEN_BYTES).toString('base64url'));
-          const answers = await this.#context.runTimed(
+          const { reply, now } = await this.#context.runTimed(
             answered,
             ACQUIRE,
             group.flatMap(({ key }) => [names.entry(key), names.lease(key)]),
             [ttlMs, ...group.flatMap(({ seen }, i) => [seen ?? '', tokens[i] as string])],
           );
-          return answers.map((answer, i) => this.#toAnswer(answer as [unknown, unknown?], tokens[i] as string));
+          return reply.map((answer, i) => toAnswer(answer as Answer, tokens[i] as string, now));
         },
       ),
     );
@@ -81,10 +82,14 @@ export class Leases implements L2Leases {
       return Number(released) === 1;
     });
   }
+}
 
-  #toAnswer([kind, detail]: [unknown, unknown?], token: L2LeaseToken): L2LeaseAnswer {
-    if (Number(kind) === GRANTED) return { status: 'granted', token };
-    if (Number(kind) === HELD) return { status: 'held', remainingMs: Number(detail) };
-    return { status: 'changed', entry: decodeLiving(detail as Buffer, this.#context.clock.now()) };
-  }
+type Answer = readonly [kind: unknown, detail?: unknown, goneAt?: unknown];
+
+function toAnswer([kind, detail, gone]: Answer, token: L2LeaseToken, now: RedisTime): L2LeaseAnswer {
+  if (Number(kind) === GRANTED) return { status: 'granted', token };
+  if (Number(kind) === HELD) return { status: 'held', remainingMs: Number(detail) };
+  const stored = detail as Buffer;
+  // The entry may be stamped by another server's clock. The script says when it is gone by the clock of `now`.
+  return { status: 'changed', entry: decodeLiving(stored, now + goneAt(stored) - Number(gone)) };
 }

@@ -49,9 +49,11 @@ export class LogicalTime implements L2LogicalTime {
     checkGeneration(NAME, options.known);
     const keys = [names.time, ...(tags ?? []).map(names.mark)];
     const args = [options.known, mode, ...this.#context.newsHead(namespace), JSON.stringify(tags)];
-    return this.#context.run('advance', options, async (answered) =>
-      toNumber(await answered(this.#context.topology.run(ADVANCE, keys, args))),
-    );
+    return this.#context.run('advance', options, async (answered) => {
+      const generation = toNumber(await answered(this.#context.topology.run(ADVANCE, keys, args)));
+      this.#context.recent.addMark(namespace, tags, mode, generation);
+      return generation;
+    });
   }
 }
 

@@ -8,11 +8,11 @@ import { redisL2 } from './redis-l2.js';
 describe('options that make no sense are refused', () => {
   test.each([
     ['no object', undefined, 'options must be an object'],
-    ['nowhere', {}, 'one of url, redis and client'],
+    ['nowhere', {}, 'one of url, redis, sentinel, cluster and client'],
     ['a URL of another protocol', { url: 'http://localhost' }, 'url must look like'],
     ['no URL', { url: 'localhost' }, 'url must look like'],
     ['a URL that cannot be parsed', { url: 'redis://:x@:1:2' }, 'url must look like'],
-    ['a client and a URL', { url: 'redis://localhost', client: {} }, 'client excludes url'],
+    ['a client and a URL', { url: 'redis://localhost', client: {} }, 'url and client exclude each other'],
     ['a client that is none', { client: {} }, 'client must be a client of ioredis'],
     ['a time limit of 0', { url: 'redis://localhost', commandTimeout: 0 }, 'commandTimeout must be'],
     ['a time limit that no timer can do', { url: 'redis://localhost', connectTimeout: 2 ** 31 }, 'connectTimeout must'],

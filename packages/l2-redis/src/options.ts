@@ -1,6 +1,18 @@
-import { L2InvalidError } from '@tierwise/l2';
-import type { Redis, RedisOptions } from 'ioredis';
-import { NAME } from './name.js';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import { invalid } from './invalid.js';
+import {
+  type ClusterSettings,
+  checkSentinel,
+  clusterSettings,
+  placeOf,
+  type RedisClusterOptions,
+  type RedisSentinelOptions,
+  type ReissueOptions,
+  type WaitReplicasOptions,
+} from './place-options.js';
+import type { RecentBounds } from './recent.js';
+
+export type { ClusterSettings } from './place-options.js';
 
 /** What `redisL2` sets itself, because ioredis' defaults would let calls hang, or repeat writes long after they were given up. */
 const OWN_SETTINGS = [
@@ -25,7 +37,10 @@ const OWN_SETTINGS = [
 /** Options of ioredis that are passed through: host, port, path, tls, username, password, db, keyPrefix … */
 export type RedisConnectionOptions = Omit<RedisOptions, (typeof OWN_SETTINGS)[number]>;
 
-/** Options of {@link redisL2}. One of `url`, `redis` and `client` says where Redis is; `url` and `redis` go together. */
+/**
+ * Options of {@link redisL2}. One of `url`, `redis`, `sentinel`, `cluster` and `client` says where Redis is; `redis` goes together
+ * with any but `client`.
+ */
 export interface RedisL2Options {
   /** `redis://user:password@host:port/db`, or `rediss://…` for TLS. */
   readonly url?: string | undefined;
@@ -33,9 +48,21 @@ export interface RedisL2Options {
   readonly redis?: RedisConnectionOptions | undefined;
   /**
    * An ioredis client of your own. It is used as it is and never closed; its `keyPrefix` is respected. The feed needs a
-   * connection to itself and gets a duplicate, which is closed with the L2.
+   * connection to itself and gets a duplicate, which is closed with the L2. Of a `Cluster` only its settings are used: where it
+   * is, and how to connect to its servers.
    */
-  readonly client?: Redis | undefined;
+  readonly client?: Redis | Cluster | undefined;
+  /** The master that Sentinels name. User, password, TLS and `keyPrefix` of the master stand in `redis`. */
+  readonly sentinel?: RedisSentinelOptions | undefined;
+  /** A Redis Cluster. User, password, TLS and `keyPrefix` of all its servers stand in `redis`. */
+  readonly cluster?: RedisClusterOptions | undefined;
+  /** What this node does again when another server takes over, since that one may have missed it. `false` for nothing. */
+  readonly reissue?: ReissueOptions | false | undefined;
+  /**
+   * Has each write and invalidation wait until so many replicas have it (`WAIT`), and rejects it otherwise. The
+   * connection is blocked meanwhile, also for reads. Default: none.
+   */
+  readonly waitReplicas?: WaitReplicasOptions | undefined;
   /**
    * How long Redis may take to answer a command, in milliseconds. A call that takes several commands gets the time anew with
    * each answer. Default: 1,000.
@@ -67,6 +94,10 @@ export interface Settings {
   readonly url: string | undefined;
   readonly redis: RedisConnectionOptions;
   readonly client: Redis | undefined;
+  readonly sentinel: RedisSentinelOptions | undefined;
+  readonly cluster: ClusterSettings | undefined;
+  readonly reissue: RecentBounds;
+  readonly waitReplicas: WaitReplicasOptions | undefined;
   readonly commandTimeout: number;
   readonly connectTimeout: number;
   readonly minReconnectDelay: number;
@@ -83,6 +114,10 @@ const KNOWN: ReadonlySet<string> = new Set<keyof RedisL2Options>([
   'url',
   'redis',
   'client',
+  'sentinel',
+  'cluster',
+  'reissue',
+  'waitReplicas',
   'commandTimeout',
   'connectTimeout',
   'minReconnectDelay',
@@ -102,8 +137,10 @@ export function settingsOf(options: RedisL2Options): Settings {
   const minReconnectDelay = milliseconds('minReconnectDelay', options.minReconnectDelay, 50);
   return {
     url: options.url,
-    redis: options.redis ?? {},
-    client: options.client,
+    ...placeIn(options),
+    sentinel: options.sentinel,
+    reissue: boundsOf(options.reissue),
+    waitReplicas: options.waitReplicas && waitOf(options.waitReplicas),
     commandTimeout: milliseconds('commandTimeout', options.commandTimeout, 1_000),
     connectTimeout: milliseconds('connectTimeout', options.connectTimeout, 2_000),
     minReconnectDelay,
@@ -119,14 +156,55 @@ export function settingsOf(options: RedisL2Options): Settings {
   };
 }
 
-function checkWhere({ url, redis, client }: RedisL2Options): void {
+/** Where Redis is. */
+function placeIn({ client, cluster, redis = {} }: RedisL2Options): Pick<Settings, 'client' | 'cluster' | 'redis'> {
+  if (isCluster(client)) {
+    const place = placeOf(client);
+    const unbounded = Object.entries(place.redis).filter(([name]) => !OWN_SETTINGS.includes(name as never));
+    return { client: undefined, cluster: place.cluster, redis: Object.fromEntries(unbounded) };
+  }
+  return { client, cluster: cluster && clusterSettings(cluster), redis };
+}
+
+function isCluster(client: Redis | Cluster | undefined): client is Cluster {
+  return client?.isCluster === true;
+}
+
+function boundsOf(reissue: ReissueOptions | false | undefined): RecentBounds {
+  if (reissue === false) return { count: 0, ageMs: 0 };
+  return {
+    count: whole('reissue.count', reissue?.count, 10_000, 0),
+    ageMs: milliseconds('reissue.ageMs', reissue?.ageMs, 120_000),
+  };
+}
+
+function waitOf({ count, timeoutMs }: WaitReplicasOptions): WaitReplicasOptions {
+  return {
+    count: whole('waitReplicas.count', count, 1, 1),
+    timeoutMs: milliseconds('waitReplicas.timeoutMs', timeoutMs, 100),
+  };
+}
+
+function whole(name: string, value: number | undefined, byDefault: number, least: number): number {
+  if (value === undefined) return byDefault;
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw invalid(`${name} must be a whole number, ${least} or more, not ${String(value)}`);
+}
+
+function checkWhere({ url, redis, client, sentinel, cluster }: RedisL2Options): void {
+  const places = Object.entries({ url, client, sentinel, cluster }).filter(([, place]) => place !== undefined);
+  if (places.length > 1) {
+    throw invalid(`${places.map(([name]) => name).join(' and ')} exclude each other: each says where Redis is`);
+  }
+  if (sentinel !== undefined) checkSentinel(sentinel);
   if (client !== undefined) {
-    if (url !== undefined || redis !== undefined)
-      throw invalid('client excludes url and redis: it knows where Redis is');
+    if (redis !== undefined) throw invalid('client excludes redis: it knows where Redis is');
     checkClient(client);
     return;
   }
-  if (url === undefined && redis === undefined) throw invalid('one of url, redis and client must say where Redis is');
+  if (places.length === 0 && redis === undefined) {
+    throw invalid('one of url, redis, sentinel, cluster and client must say where Redis is');
+  }
   // The URL may hold a password, so no message repeats it.
   if (url !== undefined && !(typeof url === 'string' && /^rediss?:\/\//i.test(url) && URL.canParse(url))) {
     throw invalid('url must look like redis://host:port or rediss://host:port');
@@ -136,12 +214,11 @@ function checkWhere({ url, redis, client }: RedisL2Options): void {
   if (own !== undefined) throw invalid(`redis.${own} is set by redisL2 itself, so that no call hangs`);
 }
 
-function checkClient(client: Redis): void {
+function checkClient(client: Redis | Cluster): void {
   const missing = (['duplicate', 'defineCommand', 'mgetBuffer'] as const).find(
     (method) => typeof client?.[method] !== 'function',
   );
   if (missing !== undefined) throw invalid(`client must be a client of ioredis: it has no ${missing}()`);
-  if (client.isCluster) throw invalid('client must be connected to one Redis: Cluster is not supported yet');
 }
 
 function flag(name: string, value: boolean | undefined): boolean {
@@ -155,8 +232,4 @@ function milliseconds(name: string, value: number | undefined, byDefault: number
   throw invalid(
     `${name} must be a whole number of milliseconds from ${least} to ${MAX_TIMER_MS}, not ${String(value)}`,
   );
-}
-
-function invalid(message: string): L2InvalidError {
-  return new L2InvalidError(NAME, message);
 }

@@ -15,20 +15,21 @@ import {
   type L2Written,
 } from '@tierwise/l2';
 import { Calls } from './calls.js';
-import { RedisClock } from './clock.js';
+import { ClusterTopology } from './cluster.js';
+import { ClusterFeed } from './cluster-feed.js';
+import type { Address } from './cluster-slots.js';
 import { feedConnection } from './connection.js';
 import { Context, unreachable } from './context.js';
 import { Entries } from './entries.js';
-import { Feed } from './feed.js';
+import { Feed, type FeedParts } from './feed.js';
 import { Health } from './health.js';
 import { Leases } from './leases.js';
 import { LogicalTime } from './logical-time.js';
 import { NAME } from './name.js';
 import { type RedisL2Options, type Settings, settingsOf } from './options.js';
+import { RecentInvalidations } from './recent.js';
+import { Reissue } from './reissue.js';
 import { StandaloneTopology } from './standalone.js';
-
-/** How often Redis is asked for its time on connect. The quickest answer tells most. */
-const CLOCK_SAMPLES = 3;
 
 /**
  * A second tier on Redis 6.2 or later, or Valkey.
@@ -56,7 +57,8 @@ class RedisL2 implements L2 {
   readonly #calls: Calls;
   readonly #context: Context;
   readonly #entries: Entries;
-  readonly #feed: Feed;
+  readonly #feed: Feed | ClusterFeed;
+  readonly #reissue: Reissue;
   readonly #health: Health;
   #host: L2Host | undefined;
   #closing: Promise<void> | undefined;
@@ -64,19 +66,40 @@ class RedisL2 implements L2 {
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#calls = new Calls(settings.commandTimeout);
-    this.#context = new Context(this.#calls, new StandaloneTopology(settings), new RedisClock(settings.now));
+    const recent = new RecentInvalidations(settings.reissue, settings.now);
+    if (settings.cluster === undefined) {
+      const topology = new StandaloneTopology(settings);
+      this.#context = new Context(this.#calls, topology, recent);
+      this.#feed = this.#feedFrom(undefined, { checkServer: (client) => topology.compare(client) });
+    } else {
+      const topology = new ClusterTopology(settings, settings.cluster);
+      this.#context = new Context(this.#calls, topology, recent);
+      this.#feed = new ClusterFeed({
+        context: this.#context,
+        topology,
+        feedFrom: (address, isRepeated) => this.#feedFrom(address, { isRepeated }),
+      });
+    }
     this.#entries = new Entries(this.#context);
-    this.#feed = new Feed({
-      context: this.#context,
-      connection: feedConnection(settings),
-      trackingConnection: settings.tracking ? feedConnection(settings) : undefined,
-      heartbeatInterval: settings.heartbeatInterval,
-      answerLimit: settings.commandTimeout,
-    });
     this.#health = new Health(this.#context, this.#feed);
     this.leases = new Leases(this.#context);
-    this.time = new LogicalTime(this.#context);
+    const time = new LogicalTime(this.#context);
+    this.time = time;
     this.feed = this.#feed;
+    this.#reissue = new Reissue(this.#context, this.#entries, time);
+  }
+
+  /** A feed from one server: from the one of a Cluster at an address, or the only one. */
+  #feedFrom(address: Address | undefined, more: Pick<FeedParts, 'isRepeated' | 'checkServer'>): Feed {
+    const settings = this.#settings;
+    return new Feed({
+      context: this.#context,
+      connection: feedConnection(settings, address),
+      trackingConnection: settings.tracking ? feedConnection(settings, address) : undefined,
+      heartbeatInterval: settings.heartbeatInterval,
+      answerLimit: settings.commandTimeout,
+      ...more,
+    });
   }
 
   async open(host: L2Host): Promise<void> {
@@ -87,7 +110,12 @@ class RedisL2 implements L2 {
     const { topology } = this.#context;
     try {
       // What cannot be heard is said at once: a service that asked for it must not run without it unawares.
-      const answers = async () => void (await Promise.all([this.#firstAnswer(), this.#feed.start(host)]));
+      const answers = async (): Promise<void> => {
+        const listening = this.#feed.start(host);
+        listening.catch(() => {});
+        await this.#firstAnswer();
+        await listening;
+      };
       await this.#calls.run('open', undefined, answers, this.#settings.connectTimeout);
     } catch (error) {
       throw error instanceof L2TimeoutError && topology.lastError ? unreachable('open', topology.lastError) : error;
@@ -110,24 +138,15 @@ class RedisL2 implements L2 {
   #firstAnswer(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#context.topology.connect({
-        onReady: () => {
-          this.#greet().then(resolve, (error: Error) => {
-            // A connection that was lost is followed by another; what Redis refuses, it will refuse again.
-            if (error.name === 'ReplyError') reject(error);
-          });
-        },
-        onLost: () => {
-          this.#context.clock.forget();
-          this.#calls.failAll(unreachable('the call', undefined));
+        onReady: resolve,
+        onRefused: reject,
+        onLost: () => this.#calls.failAll(unreachable('the call', undefined)),
+        onTakeover: (isTaken) => {
+          this.#reissue.start(isTaken);
+          this.#feed.check();
         },
       });
     });
-  }
-
-  /** What is asked on each new connection: whether Redis does answer, and what time it has. */
-  async #greet(): Promise<void> {
-    for (let i = 0; i < CLOCK_SAMPLES; i += 1) await this.#context.learnTime((reply) => reply);
-    await this.#context.topology.ping();
   }
 
   read(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<L2Read[]> {

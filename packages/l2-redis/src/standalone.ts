@@ -1,25 +1,32 @@
 import type { Redis } from 'ioredis';
+import type { Answered } from './calls.js';
 import { chunksOf } from './chunks.js';
 import { type Connection, commandConnection } from './connection.js';
 import type { Settings } from './options.js';
 import type { Script } from './scripts/script.js';
-import type { Topology, TopologyListener } from './topology.js';
+import { Server } from './server.js';
+import type { ScriptArgument, Stored, Timed, Topology, TopologyListener } from './topology.js';
 
-/** So many keys are looked at in one step of a SCAN. */
-const SCAN_COUNT = 500;
-
-/** What `defineCommand` adds to a client: EVAL the first time on a connection, then EVALSHA, and EVAL again on NOSCRIPT. */
-type ScriptMethod = (keyCount: number, ...args: (string | number | Buffer)[]) => Promise<unknown>;
-
-/** One Redis, by a connection of ours or by a user's client. */
+/** One Redis, by a connection of ours or by a user's client. With Sentinel, the present master. */
 export class StandaloneTopology implements Topology {
-  readonly #client: Redis;
   readonly #own: Connection | undefined;
+  readonly #server: Server;
+  readonly #mustBeMaster: boolean;
+  /** Who answered last, by {@link Identity.run}. */
+  #run: string | undefined;
+  /** Whether the server behind the present connection is known, and calls may be sent. */
+  #isMet = false;
   #stopListening = () => {};
 
   constructor(settings: Settings) {
     this.#own = settings.client === undefined ? commandConnection(settings) : undefined;
-    this.#client = settings.client ?? (this.#own as Connection).client;
+    const client = settings.client ?? (this.#own as Connection).client;
+    this.#server = new Server(client, settings, this.#own !== undefined);
+    this.#mustBeMaster = settings.sentinel !== undefined || Boolean(client.options.sentinels?.length);
+  }
+
+  get #client(): Redis {
+    return this.#server.client;
   }
 
   get keyPrefix(): string {
@@ -31,23 +38,25 @@ export class StandaloneTopology implements Topology {
   }
 
   get isReady(): boolean {
-    return this.#client.status === 'ready';
+    return this.#isMet && this.#client.status === 'ready';
   }
 
   get lastError(): Error | undefined {
     return this.#own?.lastError();
   }
 
-  connect({ onReady, onLost }: TopologyListener): void {
+  connect(listener: TopologyListener): void {
     const client = this.#client;
     let wasReady = false;
     const ready = (): void => {
       wasReady = true;
-      onReady();
+      void this.#meet(listener);
     };
     // Comes for attempts that failed as well.
     const close = (): void => {
-      if (wasReady) onLost();
+      this.#isMet = false;
+      this.#server.clock.forget();
+      if (wasReady) listener.onLost();
       wasReady = false;
     };
     client.on('ready', ready).on('close', close);
@@ -57,42 +66,62 @@ export class StandaloneTopology implements Topology {
     if (client.status === 'wait') client.connect().catch(() => {});
   }
 
+  /** Throws when another connection leads to another server than this one does. Only Sentinels give different addresses. */
+  compare(other: Redis): void {
+    if (!this.#mustBeMaster || !this.isReady) return;
+    const [here, there] = [this.#client.stream, other.stream];
+    if (here.remoteAddress === there?.remoteAddress && here.remotePort === there?.remotePort) return;
+    throw new Error('the feed is connected to another server than the master');
+  }
+
   async close(): Promise<void> {
     this.#stopListening();
     await this.#own?.close();
+  }
+
+  /** What is asked on each new connection, before anything else goes out. */
+  async #meet(listener: TopologyListener): Promise<void> {
+    const { stream } = this.#client;
+    try {
+      const { run, isMaster } = await this.#server.meet();
+      if (this.#client.stream !== stream) return;
+      // A Sentinel that does not know of the failover yet has led us to the old master.
+      if (this.#mustBeMaster && !isMaster) return this.#client.disconnect(true);
+      const isOther = run === undefined || (this.#run !== undefined && run !== this.#run);
+      this.#run = run;
+      this.#isMet = true;
+      if (isOther) listener.onTakeover(() => true);
+      listener.onReady();
+    } catch (error) {
+      // A connection that was lost is followed by another; what Redis refuses, it will refuse again.
+      if (error instanceof Error && error.name === 'ReplyError') listener.onRefused(error);
+    }
   }
 
   group<T>(items: readonly T[], _keyOf: (item: T) => string, bytesOf?: (item: T) => number): T[][] {
     return chunksOf(items, bytesOf);
   }
 
-  mget(keys: readonly string[]): Promise<(Buffer | null)[]> {
-    this.#sendTogether();
-    return this.#client.mgetBuffer(...keys);
+  async read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]> {
+    const values = await this.#server.mget(keys, answered);
+    const now = this.#server.clock.now();
+    return values.map((bytes) => bytes && { bytes, now });
   }
 
-  run(script: Script, keys: readonly string[], args: readonly (string | number | Uint8Array)[]): Promise<unknown> {
-    this.#sendTogether();
-    const methods = this.#client as unknown as Record<string, ScriptMethod | undefined>;
-    if (methods[script.name] === undefined) this.#client.defineCommand(script.name, { lua: script.lua });
-    const method = methods[`${script.name}Buffer`] as ScriptMethod;
-    return method.call(this.#client, keys.length, ...keys, ...args.map(toArgument));
+  run(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
+    return this.#server.run(script, keys, args);
   }
 
-  async time(): Promise<number> {
-    this.#sendTogether();
-    const [seconds, micros] = await this.#client.time();
-    return Number(seconds) * 1_000_000 + Number(micros);
+  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Timed> {
+    return this.#server.runTimed(script, keys, args);
   }
 
-  async scan(cursor: string, pattern: string): Promise<{ cursor: string; keys: Buffer[] }> {
-    const [next, keys] = await this.#client.scanBuffer(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT);
-    const prefixBytes = Buffer.byteLength(this.keyPrefix);
-    return { cursor: next.toString(), keys: keys.map((key) => key.subarray(prefixBytes)) };
+  scan(cursor: string, pattern: string): Promise<{ cursor: string; keys: Buffer[] }> {
+    return this.#server.scan(cursor, pattern, Buffer.byteLength(this.keyPrefix));
   }
 
   unlink(keys: readonly Buffer[]): Promise<number> {
-    return this.#client.unlink(...keys);
+    return this.#server.unlink(keys);
   }
 
   publish(channel: string, message: string): Promise<unknown> {
@@ -106,19 +135,4 @@ export class StandaloneTopology implements Topology {
   info(section: string): Promise<string> {
     return this.#client.info(section);
   }
-
-  // ioredis writes each command by itself, which is a system call each. Corked, what is asked in one go leaves as one, which
-  // made single reads a quarter faster. The order stays. A user's client is left to the user, who may have it pipeline.
-  #sendTogether(): void {
-    if (this.#own === undefined) return;
-    const { stream } = this.#client;
-    if (stream.writableCorked > 0) return;
-    stream.cork();
-    process.nextTick(() => stream.uncork());
-  }
-}
-
-// ioredis takes bytes as a Buffer only, and would write another Uint8Array as text.
-function toArgument(value: string | number | Uint8Array): string | number | Buffer {
-  return value instanceof Uint8Array ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
 }

@@ -1,38 +1,44 @@
+import type { Answered } from './calls.js';
+import type { RedisTime } from './clock.js';
 import type { Script } from './scripts/script.js';
 
 /**
- * Where commands go. Everything above speaks of keys, scripts and channels, and this decides which server gets them: here is
- * one server (`standalone.ts`). A Cluster groups the keys of a batch by slot and node behind the same interface.
+ * Where commands go. Everything above speaks of keys, scripts and channels, and this decides which server gets them: one
+ * (`standalone.ts`, Sentinel's present master included), or each slot's master (`cluster.ts`).
  *
  * Every command is on its way when the method returns, and commands for one key stay in the order in which they were given, so
- * two calls of one node do not overtake each other. Promises reject with whatever ioredis says; `calls.ts` makes that ours.
+ * two calls of one node do not overtake each other. (A slot of a Cluster that is just moving is the exception: what it is
+ * refused for is sent again.) Promises reject with whatever ioredis says; `calls.ts` makes that ours.
  */
 export interface Topology {
   /** Stands before every key, and is added by ioredis to keys of commands and scripts, but not to channels and patterns. */
   readonly keyPrefix: string;
   /** The number of the database. */
   readonly db: number;
-  /** Whether commands would go out right now. */
+  /** Whether commands would go out right now, some of them at least. */
   readonly isReady: boolean;
   /** Why not, as far as known. */
   readonly lastError: Error | undefined;
 
-  /** Starts to connect, and to listen: `onReady` and `onLost` hear of each connection that is made and lost from now on. */
+  /** Starts to connect, and to listen: from now on the listener hears of each connection that is made and lost. */
   connect(listener: TopologyListener): void;
   /** Ends our own connections; a user's client stays open. */
   close(): Promise<void>;
 
-  /** Splits a batch into parts that may go into one command each, by the key in Redis of each item. In any order. */
+  /**
+   * Splits a batch into parts that may go into one script each, by the key in Redis of each item. Where keys have a slot, none
+   * stands in a part twice.
+   */
   group<T>(items: readonly T[], keyOf: (item: T) => string, bytesOf?: (item: T) => number): T[][];
-  /** Reads strings. `null`: none, or a value of another type. All keys are of one group. */
-  mget(keys: readonly string[]): Promise<(Buffer | null)[]>;
+  /** Reads strings, of any number of keys. `null`: none, or a value of another type. */
+  read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]>;
   /** Runs a script. All keys are of one group. */
-  run(script: Script, keys: readonly string[], args: readonly (string | number | Uint8Array)[]): Promise<unknown>;
-  /** Redis' clock, in microseconds. */
-  time(): Promise<number>;
+  run(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown>;
+  /** Runs a script whose answer begins with Redis' time in microseconds, and learns that. All keys are of one group. */
+  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Timed>;
   /** One page of the keys that match a pattern, without the prefix. Begins and ends with the cursor `0`. */
   scan(cursor: string, pattern: string): Promise<{ cursor: string; keys: Buffer[] }>;
-  /** Removes keys of any type. @returns how many there were. */
+  /** Removes keys of any type and slot. @returns how many there were. */
   unlink(keys: readonly Buffer[]): Promise<number>;
   publish(channel: string, message: string): Promise<unknown>;
   ping(): Promise<unknown>;
@@ -40,8 +46,32 @@ export interface Topology {
   info(section: string): Promise<string>;
 }
 
+export type ScriptArgument = string | number | Uint8Array;
+
+/** What stands under a key. */
+export interface Stored {
+  readonly bytes: Buffer;
+  /** The time on the clock by which its life is stamped. Never earlier than it truly is. */
+  readonly now: RedisTime;
+}
+
+/** The answer of a script, without the time that it began with. */
+export interface Timed {
+  readonly reply: unknown[];
+  /** The time on the clock of the server that answered. Never earlier than it truly is. */
+  readonly now: RedisTime;
+}
+
 export interface TopologyListener {
+  /** All servers that are needed have answered. Comes again after a loss. */
   readonly onReady: () => void;
-  /** A connection that was ready is gone. What was under way is lost. */
+  /** A server answers, with an error, and will go on doing so. */
+  readonly onRefused: (error: Error) => void;
+  /** The only connection is gone, and what was under way is lost. */
   readonly onLost: () => void;
+  /**
+   * Another server than before answers for some keys, and may have missed what its predecessor acknowledged. Called before
+   * anything else is sent to it: what the listener sends at once comes first.
+   */
+  readonly onTakeover: (isTaken: (key: string) => boolean) => void;
 }

@@ -16,9 +16,9 @@ export const EXPIRE = script(
   `
 local reply, told, versions = { micros }, {}, {}
 for i = 1, #KEYS / 2 do
-  local version, stale = header(KEYS[2 * i - 1])
+  local version, stale, gone, written = header(KEYS[2 * i - 1])
   reply[i + 1] = stale and 1 or 0
-  if stale and stale > now then redis.call('SETRANGE', KEYS[2 * i - 1], 18, struct.pack('>I6', now)) end
+  if stale and stale > now then redis.call('SETRANGE', KEYS[2 * i - 1], 12, life(written, now, gone)) end
   redis.call('DEL', KEYS[2 * i])
   told[i], versions[i] = ARGV[i + 2], text(version or 0)
 end

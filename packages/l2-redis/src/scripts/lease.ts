@@ -7,7 +7,8 @@ import { script } from './script.js';
  *
  * KEYS: per request the entry's key and its lease's.
  * ARGV: ttlMs; per request: the version seen or '', a fresh token.
- * Answers: micros; per request {1} granted, {2, remaining ms} held, or {3, the stored entry} changed.
+ * Answers: micros; per request {1} granted, {2, remaining ms} held, or {3, the stored entry, when it is gone by this server's
+ * clock or 0 for bytes that are not ours} changed.
  */
 export const ACQUIRE = script(
   'acquire',
@@ -17,9 +18,9 @@ export const ACQUIRE = script(
 local reply = { micros }
 for i = 1, #KEYS / 2 do
   local entry, lease = KEYS[2 * i - 1], KEYS[2 * i]
-  local version = header(entry)
+  local version, _, gone = header(entry)
   if version and version ~= tonumber(ARGV[2 * i]) then
-    reply[i + 1] = { 3, redis.call('GET', entry) }
+    reply[i + 1] = { 3, redis.call('GET', entry), gone or 0 }
   else
     local remaining = redis.call('PTTL', lease)
     if remaining >= 0 then
@@ -55,10 +56,11 @@ return 1
  */
 export const RELEASE = script(
   'release',
+  TIME,
   `
 if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
-redis.call('PUBLISH', ARGV[2], '[1,"released",' .. ARGV[3] .. ',[' .. ARGV[4] .. ']]')
+redis.call('PUBLISH', ARGV[2], '[1,"released",' .. ARGV[3] .. ',[' .. ARGV[4] .. '],' .. text(micros) .. ']')
 return 1
 `,
 );

@@ -17,10 +17,10 @@ export const TOUCH = script(
 local reply, told, versions = { micros }, {}, {}
 local stale, gone = now + tonumber(ARGV[3]), now + tonumber(ARGV[4])
 for i = 1, #KEYS do
-  local version, living = header(KEYS[i])
+  local version, living, _, written = header(KEYS[i])
   reply[i + 1] = living and 1 or 0
   if living then
-    redis.call('SETRANGE', KEYS[i], 18, struct.pack('>I6I6', stale, gone))
+    redis.call('SETRANGE', KEYS[i], 12, life(written, stale, gone))
     redis.call('PEXPIREAT', KEYS[i], text(gone))
     told[#told + 1], versions[#versions + 1] = ARGV[i + 4], text(version)
   end

@@ -1,0 +1,158 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { freePort, startRedisServer, type TestRedisServer } from './redis-server.js';
+
+/** After so many milliseconds of silence a node counts as failing, and its replica takes over. */
+const NODE_TIMEOUT_MS = 1_000;
+
+const SLOTS = 16_384;
+
+/** One server of a cluster, and a client to give it orders with. */
+export interface TestClusterNode {
+  readonly server: TestRedisServer;
+  readonly port: number;
+  readonly id: string;
+  readonly admin: Redis;
+}
+
+/** A Redis Cluster of a test's own, on loopback ports. */
+export interface TestRedisCluster {
+  /** The masters of the beginning, each with an equal share of the slots. */
+  readonly masters: readonly TestClusterNode[];
+  /** The replicas of the beginning: one for each master, or none. */
+  readonly replicas: readonly TestClusterNode[];
+  readonly addresses: readonly { host: string; port: number }[];
+  /** Starts one more server, a master without slots. */
+  join(): Promise<TestClusterNode>;
+  /** Moves a slot with all its keys while others read and write, as `redis-cli --cluster reshard` does. */
+  moveSlot(slot: number, from: TestClusterNode, to: TestClusterNode, hooks?: MoveHooks): Promise<void>;
+  /** Resolves when all nodes that run agree that all slots are served. */
+  settled(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Steps of a move at which a test may do something. */
+export interface MoveHooks {
+  /** The slot is on its way, no key has been moved yet. */
+  readonly begun?: () => Promise<unknown>;
+  /** All keys have been moved, the slot still belongs to its old owner. */
+  readonly moved?: () => Promise<unknown>;
+}
+
+/** @returns `undefined` where no server program is on PATH: the test is to be skipped, visibly. */
+export async function startRedisCluster(options: {
+  readonly masters: number;
+  readonly replicated?: boolean;
+}): Promise<TestRedisCluster | undefined> {
+  const count = options.masters * (options.replicated ? 2 : 1);
+  const started = await Promise.all(Array.from({ length: count }, startNode));
+  const nodes = started.filter((node) => node !== undefined);
+  if (nodes.length < count) return undefined;
+  const cluster = new Cluster(nodes.slice(0, options.masters), nodes.slice(options.masters));
+  try {
+    await cluster.form();
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+  return cluster;
+}
+
+async function startNode(): Promise<(TestClusterNode & { busPort: number }) | undefined> {
+  const busPort = await freePort();
+  const server = await startRedisServer(
+    ...['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
+    ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
+  );
+  if (server === undefined) return undefined;
+  const admin = new Redis(server.url, { retryStrategy: () => 50 });
+  admin.on('error', () => {});
+  return { server, port: server.port, busPort, admin, id: String(await admin.cluster('MYID')) };
+}
+
+type Node = TestClusterNode & { readonly busPort: number };
+
+class Cluster implements TestRedisCluster {
+  readonly masters: readonly Node[];
+  readonly replicas: readonly Node[];
+  readonly #nodes: Node[];
+
+  constructor(masters: readonly Node[], replicas: readonly Node[]) {
+    this.masters = masters;
+    this.replicas = replicas;
+    this.#nodes = [...masters, ...replicas];
+  }
+
+  get addresses(): { host: string; port: number }[] {
+    return this.#nodes.map(({ port }) => ({ host: '127.0.0.1', port }));
+  }
+
+  async form(): Promise<void> {
+    const share = Math.ceil(SLOTS / this.masters.length);
+    for (const [i, { admin }] of this.masters.entries()) {
+      await admin.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
+      await admin.call('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min(SLOTS, (i + 1) * share) - 1);
+    }
+    await this.#meet(this.#nodes.slice(1));
+    for (const [i, { admin }] of this.replicas.entries()) {
+      await admin.call('CLUSTER', 'REPLICATE', (this.masters[i] as Node).id);
+    }
+    await this.settled();
+    await poll('replicas follow', async () => {
+      const infos = await Promise.all(this.replicas.map(({ admin }) => admin.info('replication')));
+      return infos.every((info) => info.includes('master_link_status:up'));
+    });
+  }
+
+  async join(): Promise<TestClusterNode> {
+    const node = await startNode();
+    if (node === undefined) throw new Error('there is no server program any more');
+    this.#nodes.push(node);
+    await this.#meet([node]);
+    return node;
+  }
+
+  async moveSlot(slot: number, from: TestClusterNode, to: TestClusterNode, hooks: MoveHooks = {}): Promise<void> {
+    await to.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
+    await from.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
+    await hooks.begun?.();
+    for (;;) {
+      const keys = (await from.admin.callBuffer('CLUSTER', 'GETKEYSINSLOT', slot, 10)) as Buffer[];
+      if (keys.length === 0) break;
+      await from.admin.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
+    }
+    await hooks.moved?.();
+    for (const { admin } of [to, from]) await admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id);
+  }
+
+  async settled(): Promise<void> {
+    await poll('the cluster is whole', async () => {
+      const running = this.#nodes.filter(({ admin }) => admin.status === 'ready');
+      const infos = await Promise.all(running.map(({ admin }) => admin.call('CLUSTER', 'INFO').then(String, () => '')));
+      return infos.every((info) => info.includes('cluster_state:ok') && info.includes('cluster_slots_ok:16384'));
+    });
+  }
+
+  async stop(): Promise<void> {
+    for (const { admin } of this.#nodes) admin.disconnect();
+    await Promise.all(this.#nodes.map(({ server }) => server.stop()));
+  }
+
+  /** Makes nodes known to all others. */
+  async #meet(nodes: readonly Node[]): Promise<void> {
+    const [first] = this.#nodes as [Node, ...Node[]];
+    for (const { port, busPort } of nodes) await first.admin.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort);
+    await poll('everybody knows everybody', async () => {
+      const lists = await Promise.all(this.#nodes.map(({ admin }) => admin.call('CLUSTER', 'NODES').then(String)));
+      const met = (list: string): boolean =>
+        this.#nodes.every(({ id }) => list.includes(id)) && !/handshake/.test(list);
+      return lists.every(met);
+    });
+  }
+}
+
+async function poll(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  for (const start = performance.now(); !(await isSo()); await delay(20)) {
+    if (performance.now() - start > 20_000) throw new Error(`waited 20 s in vain: ${what}`);
+  }
+}
