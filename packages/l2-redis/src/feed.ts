@@ -178,7 +178,7 @@ export class Feed implements L2Feed {
       if (missing.length === 0) break;
       await this.#subscribe(missing);
     }
-    await Promise.all([this.#parts.connection.client.ping(), this.#tracking?.check()]);
+    await Promise.all([this.#parts.connection.client.ping(), this.#tracking?.ping()]);
   }
 
   async #arm(): Promise<void> {

@@ -64,11 +64,9 @@ export class Tracker {
     return Number(await this.#connection.client.publish(channel, ''));
   }
 
-  /** Whether Redis still tells the connection that it was asked to. */
-  async isIntact(): Promise<boolean> {
-    const info = (await this.#connection.client.call('CLIENT', 'TRACKINGINFO')) as unknown[];
-    const [, flags, , target] = info.map((each) => (Array.isArray(each) ? each.map(String) : String(each)));
-    return flags?.includes('on') === true && !flags.includes('broken_redirect') && target === String(this.#target);
+  /** Resolves when Redis answers. As long as this connection lives, so does what was asked for over it. */
+  async ping(): Promise<void> {
+    await this.#connection.client.ping();
   }
 
   /** Gives the connection up, for a new one. */

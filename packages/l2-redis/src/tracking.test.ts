@@ -1,9 +1,12 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { L2News } from '@tierwise/l2';
 import { L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
 import { Redis } from 'ioredis';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { keysOf } from './keys.js';
 import { entry, openNode, ownServer, type TestNode, testNode, until } from './testing/node.js';
+import { startProxy } from './testing/proxy.js';
 
 const LIMITS = { commandTimeout: 2_000, connectTimeout: 2_000, heartbeatInterval: 50, maxReconnectDelay: 100 };
 
@@ -18,8 +21,8 @@ function strangerAt(url: string): Redis {
 }
 
 /** An open node that follows a namespace and hears of everything. */
-async function follower(url: string, namespaces = ['n']): Promise<TestNode> {
-  const node = await openNode({ url, ...LIMITS, tracking: true });
+async function follower(url: string, namespaces = ['n'], limits: Partial<typeof LIMITS> = {}): Promise<TestNode> {
+  const node = await openNode({ url, ...LIMITS, ...limits, tracking: true });
   for (const namespace of namespaces) await node.l2.feed?.follow(namespace);
   await until('alive', () => node.states.at(-1) === 'alive');
   return node;
@@ -220,6 +223,8 @@ test('what a peer does comes with its name', async (context) => {
   await peer.l2.write('n', [entry('a')]);
   await until('news', () => node.news.length > 0);
   expect(node.news[0]).toMatchObject({ cause: 'write', origin: peer.host.origin, keys: ['a'] });
+  // Its echo is not looked at, which would cost each node a look for each write of each other. It says nothing new.
+  await until('the echo', () => external(node).includes('a'));
 });
 
 describe('a foreign change in the very turn of Redis in which this node changes the same key', () => {
@@ -263,6 +268,14 @@ describe('a foreign change in the very turn of Redis in which this node changes 
   });
 });
 
+test('a namespace that is followed twice at once is tracked once, without complaint', async (context) => {
+  const { url } = await ownServer(context);
+  const node = await follower(url);
+  await Promise.all([node.l2.feed?.follow('m'), node.l2.feed?.follow('m'), node.l2.feed?.follow('n')]);
+  await strangerAt(url).mset(nameOf('a'), 'x', nameOf('b', 'm'), 'x');
+  await until('news', () => external(node).includes('a') && external(node, 'm').includes('b'));
+});
+
 describe('life', () => {
   test.for<[string, (list: string) => string | undefined]>([
     ['the listening one', (list: string) => /^id=(\d+).* sub=[1-9]/m.exec(list)?.[1]],
@@ -270,7 +283,8 @@ describe('life', () => {
   ])('a connection is killed, %s: deaf, then alive with all namespaces tracked again', async ([, idIn], context) => {
     const server = await ownServer(context);
     const stranger = strangerAt(server.url);
-    const node = await follower(server.url, ['n', 'm']);
+    // No heartbeat finds out: it must be noticed by itself.
+    const node = await follower(server.url, ['n', 'm'], { heartbeatInterval: 60_000 });
     const id = idIn(String(await stranger.client('LIST')));
     expect(id).toBeDefined();
     await stranger.client('KILL', 'ID', id ?? '');
@@ -280,6 +294,61 @@ describe('life', () => {
     await stranger.mset(nameOf('a'), 'x', nameOf('b', 'm'), 'x');
     await until('news', () => external(node).includes('a') && external(node, 'm').includes('b'));
     expect(node.states).toEqual(['alive', 'deaf', 'alive']);
+  });
+
+  test('what is undecided when the feed is lost counts as foreign', async (context) => {
+    const server = await ownServer(context);
+    const proxy = await startProxy(server.port);
+    const [node, stranger] = [await follower(proxy.url), strangerAt(server.url)];
+    await node.l2.write('n', [entry('a')]);
+    await heardAll(node, stranger);
+    const looks = async () => (await stranger.info('commandstats')).match(/cmdstat_evalsha?:calls=\d+/g)?.join();
+    const before = await looks();
+    // Own as far as anybody can say, but the look's answer is on its way when the feed is lost.
+    proxy.delayMs = 300;
+    const bytes = (await stranger.getBuffer(nameOf('a'))) as Buffer;
+    const message = [1, 'changed', node.host.origin, 'write', ['a'], [Number(bytes.readBigUInt64BE(4))]];
+    await stranger.multi().set(nameOf('a'), bytes).publish('tw1:n:f', JSON.stringify(message)).exec();
+    await until('the look', async () => (await looks()) !== before);
+    await stranger.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await until('news', () => external(node).includes('a'));
+    proxy.delayMs = 0;
+  });
+
+  test('two servers behind one address: deaf until both connections lead to the same', async (context) => {
+    const [one, other] = [await ownServer(context), await ownServer(context)];
+    // So that the number of the feed's connection is another connection's there.
+    const strangers = Array.from({ length: 20 }, () => strangerAt(other.url));
+    await Promise.all(strangers.map((stranger) => stranger.ping()));
+    const ports = [one.port];
+    const connections: Socket[] = [];
+    const split = createServer((near) => {
+      const far = connect(ports.shift() ?? other.port, '127.0.0.1');
+      connections.push(
+        near.on('error', () => {}),
+        far.on('error', () => {}),
+      );
+      near.pipe(far).pipe(near);
+      near.on('close', () => far.destroy());
+      far.on('close', () => near.destroy());
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      for (const socket of connections) socket.destroy();
+      split.close();
+    });
+    await once(split, 'listening');
+    const node = testNode({
+      url: `redis://127.0.0.1:${(split.address() as AddressInfo).port}`,
+      ...LIMITS,
+      tracking: true,
+    });
+    // The first is the feed's: it leads to the one, all others to the other.
+    await node.l2.open(node.host);
+    await until('alive', () => node.states.at(-1) === 'alive');
+    expect(connections.length).toBeGreaterThan(6);
+    await node.l2.feed?.follow('n');
+    await strangers[0]?.set(nameOf('a'), 'x');
+    await until('news', () => external(node).includes('a'));
   });
 
   test('kill -9 and restart', async (context) => {

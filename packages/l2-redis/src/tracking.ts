@@ -83,9 +83,9 @@ export class Tracking {
     await this.#tracker.track(prefixes);
   }
 
-  /** Rejects when Redis no longer tells what it was asked to. */
-  async check(): Promise<void> {
-    if (!(await this.#tracker.isIntact())) throw new Error('Redis does not tell of changes any more');
+  /** Resolves when the asking connection answers. */
+  ping(): Promise<void> {
+    return this.#tracker.ping();
   }
 
   /** Hears a message of the feed. To be called in the order in which they come. */
