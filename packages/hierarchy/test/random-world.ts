@@ -41,6 +41,8 @@ export class World {
   readonly touched = new Map<string, number>();
   tick = 0;
   lossy = 0;
+  /** Whether a call was lost: then a node may have to load for itself. */
+  hasLost = false;
   #state: number;
 
   constructor(seed: number) {
@@ -146,6 +148,7 @@ export class Node {
   }
 
   #lost(text: string): Error {
+    this.#world.hasLost = true;
     this.#world.note(text);
     for (const node of this.#world.nodes) node.disturb();
     return new Error(text);
@@ -201,12 +204,12 @@ export class Node {
     const world = this.#world;
     const begun = ++world.tick;
     const other = this.running.get(key);
-    if (other !== undefined && (this.disturbed.get(key) ?? 0) < other && world.lossy === 0)
+    if (other !== undefined && (this.disturbed.get(key) ?? 0) < other && !world.hasLost)
       world.faults.push(`law 2: ${this.name} loads ${key} twice`);
     for (const node of world.nodes) {
       const there = node.running.get(key);
       const undisturbed = world.nodes.every((each) => (each.disturbed.get(key) ?? 0) < (there ?? 0));
-      if (node !== this && there !== undefined && undisturbed && world.lossy === 0)
+      if (node !== this && there !== undefined && undisturbed && !world.hasLost)
         world.faults.push(`law 2: both nodes load ${key}`);
     }
     const right = this.entitled.findIndex((each) => each.key === key);
