@@ -60,7 +60,7 @@ function fingerprint() {
 export function workspaceFolders() {
   const parents = ['packages', 'examples'].filter((parent) => existsSync(join(root, parent)));
   const children = parents.flatMap((parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`));
-  return [...children, 'test'].filter((folder) => existsSync(join(root, folder, 'package.json'))).sort();
+  return [...children, 'test', 'bench'].filter((folder) => existsSync(join(root, folder, 'package.json'))).sort();
 }
 
 /**

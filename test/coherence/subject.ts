@@ -1,0 +1,54 @@
+import type { Limits } from './checker.js';
+import type { Value } from './history.js';
+
+/** Where a node finds its second tier. */
+export type L2Place =
+  /** A Redis behind this loopback port; `dir` for one that lives in a folder. */
+  { readonly kind: 'redis'; readonly port: number } | { readonly kind: 'embedded'; readonly dir: string };
+
+/** What a node is given to build what is tested. */
+export interface SubjectContext {
+  readonly l2: L2Place;
+  /** Reads a key from the source. */
+  readonly load: (key: string) => Promise<Value>;
+  readonly tagsOf: (key: string) => readonly string[];
+  /** To be told when the cache gets to know whether it hears of its peers; not at all if it does not say. */
+  readonly onFeedState: (state: 'alive' | 'deaf') => void;
+  /** By how much this node's clocks are ahead of the truth, in milliseconds. */
+  readonly clockAheadMs: number;
+}
+
+export type ReadCall = 'getOrSet' | 'getOrSetMany' | 'get' | 'getMany' | 'getEntry' | 'peek';
+
+/** What a read found under one key. */
+export interface Answer {
+  readonly value: Value | undefined;
+  readonly tier?: 'l1' | 'l2' | undefined;
+}
+
+/** An invalidation, by whichever means the cache has. What it lacks, it does by others, as its users must. */
+export type Order =
+  | { readonly kind: 'delete' | 'expire'; readonly keys: readonly string[] }
+  | { readonly kind: 'set'; readonly values: readonly Value[] }
+  | { readonly kind: 'tags'; readonly tags: readonly string[]; readonly mode: 'delete' | 'expire' }
+  | { readonly kind: 'clear'; readonly mode: 'delete' | 'expire' };
+
+/** A cache under test, on one node: Tierwise, or a peer. */
+export interface Subject {
+  /** One answer a key, in their order. */
+  read(call: ReadCall, keys: readonly string[]): Promise<readonly Answer[]>;
+  /** Resolves when the cache says that it is done; rejects when it says that it may not be. */
+  invalidate(order: Order): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a module with an adapter exports. */
+export interface SubjectModule {
+  readonly name: string;
+  /** What its answers are held to. */
+  readonly limits: Limits;
+  open(context: SubjectContext): Promise<Subject>;
+}
+
+/** Of every subject: long enough that what is stale by mistake stays. */
+export const TTL_MS = 60_000;

@@ -1,0 +1,98 @@
+import { createHierarchy } from '@tierwise/hierarchy';
+import { embeddedL2 } from '@tierwise/l2-embedded';
+import { redisL2 } from '@tierwise/l2-redis';
+import type { Limits } from './checker.js';
+import type { Value } from './history.js';
+import { type Subject, type SubjectContext, TTL_MS } from './subject.js';
+
+/** Short ones, so that a run of seconds sees everything that depends on them. */
+const MAX_STALENESS_MS = 1_500;
+const HEARTBEAT_MS = 300;
+const COMMAND_MS = 500;
+const LEASE_MS = 1_000;
+
+export const name = 'tierwise';
+
+export const limits: Limits = {
+  grace: 500,
+  silence: HEARTBEAT_MS + COMMAND_MS,
+  maxStaleness: MAX_STALENESS_MS,
+  // The look into L2, the marks that it may ask for.
+  flight: 2 * COMMAND_MS + 500,
+};
+
+export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: SubjectContext): Promise<Subject> {
+  const now = () => performance.now() + clockAheadMs;
+  const cache = createHierarchy({
+    namespace: 'coherence',
+    l2:
+      l2.kind === 'embedded'
+        ? embeddedL2({ dir: l2.dir, callTimeout: 2 * COMMAND_MS })
+        : redisL2({
+            url: `redis://127.0.0.1:${l2.port}`,
+            commandTimeout: COMMAND_MS,
+            connectTimeout: COMMAND_MS,
+            maxReconnectDelay: 300,
+            heartbeatInterval: HEARTBEAT_MS,
+            now,
+          }),
+    ttl: TTL_MS,
+    maxStaleness: MAX_STALENESS_MS,
+    l2Timeout: 2 * COMMAND_MS,
+    lease: { ttl: LEASE_MS, wait: 3 * LEASE_MS },
+    clock: {
+      now,
+      setTimer: (task, ms) => setTimeout(task, ms).unref(),
+      clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+    },
+  });
+  cache.on('feed', ({ state }) => onFeedState(state));
+  await cache.ready().catch(() => {});
+
+  const value = (found: Value | undefined) => ({ value: found });
+  return {
+    read: async (call, keys) => {
+      const [key = ''] = keys;
+      switch (call) {
+        case 'getOrSet':
+          return [value(await cache.getOrSet(key, () => load(key), { tags: tagsOf(key) }))];
+        case 'getOrSetMany':
+          return (await cache.getOrSetMany(keys, (some) => Promise.all(some.map(load)), { tags: tagsOf })).map(value);
+        case 'get':
+          return [value(await cache.get<Value>(key))];
+        case 'getMany':
+          return (await cache.getMany<Value>(keys)).map(value);
+        case 'getEntry': {
+          const entry = await cache.getEntry<Value>(key);
+          return [{ value: entry?.value, tier: entry?.tier }];
+        }
+        case 'peek':
+          return [{ value: cache.peek<Value>(key), tier: 'l1' }];
+      }
+    },
+    invalidate: async (order) => {
+      switch (order.kind) {
+        case 'delete':
+          await cache.deleteMany(order.keys);
+          return;
+        case 'expire':
+          await Promise.all(order.keys.map((key) => cache.expire(key)));
+          return;
+        case 'set':
+          await cache.setMany(
+            order.values.map((each) => [each.key, each]),
+            // A batch has the tags of all its values: each of them is dead a little more often than it would have to be.
+            { tags: [...new Set(order.values.flatMap(({ key }) => tagsOf(key)))] },
+          );
+          return;
+        case 'tags':
+          await cache.invalidateTags(order.tags, { mode: order.mode });
+          return;
+        case 'clear':
+          await cache.clear({ mode: order.mode });
+          return;
+      }
+    },
+    close: () => cache.close(),
+  };
+}
