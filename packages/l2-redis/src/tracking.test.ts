@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import type { L2News } from '@tierwise/l2';
 import { L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
@@ -107,7 +108,7 @@ describe('what another program does is heard of', () => {
 
   test('names that are no entry are not', async () => {
     await stranger.mset(
-      'tw1:n:v:a',
+      'tw1:n:v:abc',
       'x',
       'tw1:n:v:{}',
       'x',
@@ -171,6 +172,20 @@ describe('the echo of a deed of this node is no news', () => {
       'writes, one after the other',
       async (node) => {
         for (let i = 0; i < 200; i += 1) await node.l2.write('n', [entry('a')]);
+      },
+    ],
+    [
+      'a deletion',
+      async (node) => {
+        await node.l2.write('n', [entry('a')]);
+        await node.l2.delete('n', ['a']);
+      },
+    ],
+    [
+      'a touch',
+      async (node) => {
+        await node.l2.write('n', [entry('a')]);
+        await node.l2.touch('n', ['a'], { freshMs: 1_000, keepMs: 60_000 });
       },
     ],
     [
@@ -351,6 +366,33 @@ describe('life', () => {
     await until('news', () => external(node).includes('a'));
   });
 
+  test('the asking connection alone falls silent: deaf, then both are made anew', async (context) => {
+    const server = await ownServer(context);
+    const open: Socket[] = [];
+    let silence = (): void => {};
+    const proxy = createServer((near) => {
+      const far = connect(server.port, '127.0.0.1');
+      for (const socket of [near, far]) open.push(socket.on('error', () => socket.destroy()));
+      near.on('data', (bytes) => {
+        if (bytes.includes('BCAST')) silence = () => void near.unpipe(far).resume();
+      });
+      near.pipe(far).pipe(near);
+      near.on('close', () => far.destroy());
+    }).listen(0, '127.0.0.1');
+    onTestFinished(() => {
+      for (const socket of open) socket.destroy();
+      proxy.close();
+    });
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const node = await follower(`redis://127.0.0.1:${port}`, ['n'], { commandTimeout: 1_000 });
+    silence();
+    await until('deaf', () => node.states.at(-1) === 'deaf', 2_500);
+    await until('alive', () => node.states.at(-1) === 'alive', 1_500);
+    await strangerAt(server.url).set(nameOf('a'), 'x');
+    await until('news', () => external(node).includes('a'));
+  });
+
   test('kill -9 and restart', async (context) => {
     const server = await ownServer(context);
     const node = await follower(server.url, ['n', 'm']);
@@ -398,6 +440,20 @@ describe('where it is not possible', () => {
     await expect(node.l2.feed?.follow('n')).rejects.toThrow(/tracking is not possible/);
     expect(node.states).toEqual([]);
     await node.l2.write('n', [entry('a')]);
+  });
+
+  test('a user needs no more rights than the README lists', async (context) => {
+    const server = await ownServer(context);
+    const admin = strangerAt(server.url);
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    const listed = readme.slice(readme.indexOf('**Rights of an ACL user**'), readme.indexOf('(before Redis 7'));
+    const rights = [...listed.matchAll(/[~&][\w:*]+|\+[a-z|]+/g)].map(([right]) => right);
+    expect(rights).toContain('+client|tracking');
+    await admin.call('ACL', 'SETUSER', 'app', 'on', '>secret', '-@all', ...rights);
+    const node = await follower(`redis://app:secret@127.0.0.1:${server.port}`);
+    await node.l2.write('n', [entry('a')]);
+    await heardAll(node, admin);
+    expect(external(node)).not.toContain('a');
   });
 
   test('a user without the right is told so, and heard once it has it', async (context) => {
