@@ -46,7 +46,9 @@ describe('close (45)', () => {
 
   test('twice, and twice at once, is fine', async () => {
     const { cache } = await cluster().node();
-    await Promise.all([cache.close(), cache.close()]);
+    const closing = cache.close();
+    expect(cache.close()).toBe(closing);
+    await closing;
     await cache.close();
   });
 
@@ -108,6 +110,7 @@ describe('close (45)', () => {
     const held = l2.hold('open');
     const cache = createHierarchy({ namespace: 'test', l2, clock });
     await cache.close();
+    expect(clock.timers).toBe(0);
     held.release();
     await settle();
     expect(clock.timers).toBe(0);

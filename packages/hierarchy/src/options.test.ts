@@ -329,6 +329,11 @@ describe('options that do not exist', () => {
     ['tll', async (cache) => cache.define({ key: () => 'k', load: () => 1, tll: 1 } as never)],
     ['signl', (cache) => cache.define({ key: () => 'k', load: () => 1 }).get(1, { signl: 1 } as never)],
     ['signl', (cache) => cache.define({ key: () => 'k', load: () => 1 }).getMany([1], { signl: 1 } as never)],
+    [
+      'signl',
+      (cache) =>
+        cache.define({ key: () => 'k', load: () => 1, loadMany: () => [1] }).getMany([1], { signl: 1 } as never),
+    ],
     ['signl', (cache) => cache.define({ key: () => 'k', load: () => 1 }).refresh(1, { signl: 1 } as never)],
     ['tag', (cache) => cache.set('k', 1, { tag: ['a'] } as never)],
     ['tag', (cache) => cache.setMany([['k', 1]], { tag: ['a'] } as never)],
