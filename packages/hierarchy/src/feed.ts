@@ -100,7 +100,7 @@ export class FeedWatch {
     const own = news.origin === origin && news.type !== 'marks';
     for (const space of news.namespace === undefined ? spaces.values() : [spaces.get(news.namespace)]) {
       if (space === undefined) continue;
-      if (own) wakeFlights(space, news);
+      if (own) hearOwn(space, news);
       else this.#apply(space, news);
     }
     if (own) return;
@@ -123,6 +123,11 @@ export class FeedWatch {
         break;
     }
   }
+}
+
+function hearOwn(space: Space, news: L2News): void {
+  wakeFlights(space, news);
+  if (news.type === 'changed') for (const key of news.keys) space.hearOwn(key);
 }
 
 /** A lease has ended. A flight may wait for it, though it was that of an earlier flight of this very node. */

@@ -596,6 +596,31 @@ describe('writes that race writes', () => {
     expect(await node.cache.get('k')).toBe('new');
   });
 
+  test.each(['set', 'delete'] as const)(
+    'a %s that was given up takes effect after all: what was read since is dropped',
+    async (how) => {
+      const { node, clock } = cluster();
+      const [n1, n2] = [await node({ l2Timeout: 1000 }), await node()];
+      await n1.cache.set('k', 'old');
+      const slow = n1.l2.hold(how === 'set' ? 'write' : 'delete', 'out');
+      const writing = how === 'set' ? n1.cache.set('k', 'new') : n1.cache.delete('k');
+      const failed = expect(writing).rejects.toMatchObject({ code: 'ERR_TIERWISE_L2_FAILED' });
+      await slow.arrived;
+      await clock.advance(1000);
+      await failed;
+      expect(await n1.cache.get('k')).toBe('old');
+      slow.release();
+      await settle();
+      expect(n1.cache.peek('k')).toBeUndefined();
+      expect(await n1.cache.get('k')).toBe(how === 'set' ? 'new' : undefined);
+      expect(await n2.cache.get('k')).toBe(how === 'set' ? 'new' : undefined);
+      // And only once: the next write's news costs L1 nothing.
+      await n1.cache.set('k', 'newer');
+      await settle();
+      expect(n1.cache.peek('k')).toBe('newer');
+    },
+  );
+
   test.each(['expire', 'touch'] as const)(
     '%s racing a set of a peer: the newer value stays, with its own life (26)',
     async (how) => {

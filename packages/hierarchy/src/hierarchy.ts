@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { L1 } from '@tierwise/l1';
-import { type L2, L2InUseError, L2TimeoutError } from '@tierwise/l2';
+import { type L2, type L2FeedState, L2InUseError, L2TimeoutError } from '@tierwise/l2';
 import { Cache } from './cache.js';
 import { type Core, Work } from './core.js';
 import type { Entry } from './entry.js';
@@ -12,6 +12,7 @@ import { checkNamespace } from './names.js';
 import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { basePolicy } from './policy.js';
 import { Space } from './space.js';
+import { StallWatch } from './stall.js';
 import { type HierarchyStats, toStats } from './stats.js';
 import { ValueCodec } from './value-codec.js';
 
@@ -47,7 +48,7 @@ export interface Hierarchy extends Cache {
 export function createHierarchy(options: HierarchyOptions): Hierarchy {
   const resolved = resolveOptions(options);
   const spaces = new Map<string, Space>();
-  const { core, opening, isOurs, stopWaiting } = wire(resolved, spaces);
+  const { core, opening, isOurs, stop } = wire(resolved, spaces);
 
   const openSpace = (name: string): Space => {
     checkNamespace(name);
@@ -63,7 +64,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
   let closing: Promise<void> | undefined;
   const close = async () => {
     await core.work.close(core.clock, resolved.closeTimeoutMs);
-    stopWaiting();
+    stop();
     if (isOurs()) await resolved.l2?.close();
     core.l1.close();
   };
@@ -94,16 +95,24 @@ function wire(
   opening: Promise<void>;
   /** Whether the L2 belongs to no other hierarchy. */
   isOurs: () => boolean;
-  stopWaiting: () => void;
+  /** Takes all timers of the hierarchy's own back. */
+  stop: () => void;
 } {
   const { clock, l2 } = options;
   const events = new Events();
   const codec = new ValueCodec(options);
   const origin = randomUUID();
+  const stalls = new StallWatch({
+    clock,
+    limitMs: options.maxStalenessMs,
+    onStall: () => {
+      for (const space of spaces.values()) space.lose('reset');
+    },
+  });
   const l1 = new L1<Entry>({
     maxEntries: options.maxEntries,
     maxBytes: options.maxBytes,
-    clock,
+    clock: stalls,
     timers: clock,
     onRemove: (_, entry, cause) => {
       if (!events.wants('evict') || cause === 'replaced' || cause === 'deleted') return;
@@ -111,9 +120,14 @@ function wire(
     },
   });
   const guard = l2 && new L2Guard({ l2, clock, limitMs: options.l2TimeoutMs, leaseTtlMs: options.leaseTtlMs, events });
+  const onFeedState = (state: L2FeedState) => {
+    feed.onState(state);
+    if (state === 'alive') stalls.start();
+    else stalls.stop();
+  };
   const open = async () => {
     await codec.ready();
-    await l2?.open({ origin, onNews: (news) => feed.onNews(news), onFeedState: (state) => feed.onState(state) });
+    await l2?.open({ origin, onNews: (news) => feed.onNews(news), onFeedState });
   };
   const feed: FeedWatch = new FeedWatch({
     origin,
@@ -164,7 +178,11 @@ function wire(
     work: new Work(),
     spaces,
   };
-  return { core, opening, isOurs: () => ours, stopWaiting };
+  const stop = () => {
+    stopWaiting();
+    stalls.close();
+  };
+  return { core, opening, isOurs: () => ours, stop };
 }
 
 function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {

@@ -63,8 +63,8 @@ export class L2Guard {
   /** Several questions for marks as one: for all the tags, at the highest `known`, for the longest time. */
   async #askMarks(namespace: string, questions: readonly MarksQuestion[]): Promise<(L2Marks | undefined)[]> {
     const all = [...new Set(questions.flatMap(({ tags }) => tags))];
-    const known = Math.max(...questions.map((question) => question.known));
-    const ensureMs = Math.max(...questions.map((question) => question.ensureMs ?? 0));
+    const known = questions.reduce((most, question) => Math.max(most, question.known), 0);
+    const ensureMs = questions.reduce((most, question) => Math.max(most, question.ensureMs ?? 0), 0);
     const options = ensureMs > 0 ? { known, ensureMs } : { known };
     const marks = await this.#limited('marks', () => this.#l2.time?.marks(namespace, all, options));
     const byTag = new Map(all.map((tag, index) => [tag, marks?.tags[index]]));

@@ -32,6 +32,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
   const alone: Right = { kind: 'load', lease: undefined, mayFillL2: false };
   if (!reading.answered) return alone;
   const giveUpAt = clock.now() + options.leaseWaitMs;
+  const doomedBefore = token.doomed;
   let { seen } = reading;
   let pollMs = FIRST_POLL_MS;
   let waited = false;
@@ -41,7 +42,14 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
     const { newsHeard } = flight;
     const answer = await guard.acquire(space.name, { key: id, seen });
     if (answer === UNANSWERED) return alone;
-    if (answer.status === 'granted') return { kind: 'load', lease: answer.token, mayFillL2: true };
+    if (answer.status === 'granted') {
+      // Something happened to the key between L2's answer and now, so the lease is revoked: a load would be for nothing.
+      if (token.doomed && !doomedBefore) {
+        giveLeaseBack(space, id, answer.token);
+        return { kind: 'restart' };
+      }
+      return { kind: 'load', lease: answer.token, mayFillL2: true };
+    }
     if (answer.status === 'changed') {
       const entry = await admit(space, wish.key, id, token, answer.entry, wish.policy.l1TtlMs);
       if (entry !== undefined && !wish.force) {

@@ -317,6 +317,20 @@ describe('concurrent misses on two nodes (16)', () => {
     expect(await two).toBe('value');
   });
 
+  test('the lease is granted, and revoked before the answer is here: no load is begun for nothing', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    const answer = n2.l2.hold('acquire', 'back');
+    const loader = new HandLoader<string>();
+    const two = n2.cache.getOrSet('k', loader.load);
+    await answer.arrived;
+    await n1.cache.set('k', 'set');
+    await settle();
+    answer.release();
+    expect(await two).toBe('set');
+    expect(loader.count).toBe(0);
+  });
+
   test('the holder dies: exactly one other takes over, within the lease’s time', async () => {
     const { node, clock } = cluster();
     const lease = { ttl: LEASE_MS };

@@ -350,6 +350,12 @@ describe('options that do not exist', () => {
     await nothingWasDone(node);
   });
 
+  test('of what a loader sets', async () => {
+    const { cache } = lonely();
+    const load = ({ setOptions }: LoadContext) => setOptions({ tll: 1 } as never);
+    await expect(cache.getOrSet('k', load)).rejects.toThrow('has no option "tll"; its options are: ttl, l1Ttl, tags');
+  });
+
   test.each([
     [{ ttL: 1 }, 'ttL'],
     [{ l1: { maxSize: 5 } }, 'maxSize'],

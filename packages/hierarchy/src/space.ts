@@ -7,6 +7,9 @@ import { UNANSWERED } from './l2-guard.js';
 import { LogicalTime } from './logical-time.js';
 import { Counters } from './stats.js';
 
+/** Keys of failed writes that are remembered. What comes later than so many other failures is met by its ttl. */
+const MAX_DOUBTFUL = 10_000;
+
 /** One namespace on this node: what it holds, what is under way in it, and what it knows of logical time. */
 export class Space {
   readonly core: Core;
@@ -22,6 +25,8 @@ export class Space {
   #followed = false;
   /** Whether anything may be known here by now, so that losing the feed is a loss. */
   #begun = false;
+  /** How many writes of a key were given up without an answer. */
+  readonly #doubtful = new Map<string, number>();
   /** The epoch that ended when the feed was lost. */
   #epochBeforeDeafness: number | undefined;
 
@@ -87,16 +92,31 @@ export class Space {
     return l1.set(this.#prefix + id, entry, { bytes: entry.bytes, deadline }) === 'stored';
   }
 
-  /** Drops a key from L1, unless what is there is newer than `version`. */
-  drop(id: string, version = Number.POSITIVE_INFINITY): void {
-    const entry = this.core.l1.peek(this.#prefix + id);
-    if (entry !== undefined && entry.version <= version) this.core.l1.delete(this.#prefix + id);
+  /** Drops a key from L1. */
+  drop(id: string): void {
+    this.core.l1.delete(this.#prefix + id);
   }
 
   /** Something happened to a key elsewhere, or is about to happen to it here: nothing read before it may be kept. */
   invalidate(id: string): void {
     this.fences.doom(id, 'all');
     this.drop(id);
+  }
+
+  /** A write of a key failed, and nobody knows whether it will still take effect: then its news is the only word of it. */
+  doubt(id: string): void {
+    this.#doubtful.set(id, (this.#doubtful.get(id) ?? 0) + 1);
+    const [oldest] = this.#doubtful.keys();
+    if (this.#doubtful.size > MAX_DOUBTFUL && oldest !== undefined) this.#doubtful.delete(oldest);
+  }
+
+  /** News of a write of this very node. One that was given up takes effect now, behind what was read since. */
+  hearOwn(id: string): void {
+    const times = this.#doubtful.get(id);
+    if (times === undefined) return;
+    if (times > 1) this.#doubtful.set(id, times - 1);
+    else this.#doubtful.delete(id);
+    this.invalidate(id);
   }
 
   // The feed ------------------------------------------------------------------------------------------------------------

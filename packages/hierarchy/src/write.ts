@@ -67,7 +67,10 @@ export async function set(
     }
   } catch (error) {
     // Nobody knows whether L2 has it: what is held here is not certain any more.
-    for (const { id } of writes) space.invalidate(id);
+    for (const { id } of writes) {
+      space.invalidate(id);
+      space.doubt(id);
+    }
     throw error;
   } finally {
     for (const { id, token } of writes) space.fences.end(id, token);
@@ -146,6 +149,9 @@ async function change<T>(
     if (guard === undefined) return undefined;
     await prepare(space, ids);
     return await act(guard);
+  } catch (error) {
+    for (const id of ids) space.doubt(id);
+    throw error;
   } finally {
     for (const { id, token } of tokens) {
       space.fences.end(id, token);
