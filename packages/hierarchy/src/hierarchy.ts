@@ -105,6 +105,7 @@ function wire(
   const stalls = new StallWatch({
     clock,
     limitMs: options.maxStalenessMs,
+    isHolding: () => l1.stats().entries > 0,
     onStall: () => {
       for (const space of spaces.values()) space.lose('reset');
     },
