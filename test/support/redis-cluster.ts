@@ -109,6 +109,7 @@ class Cluster implements TestRedisCluster {
     if (node === undefined) throw new Error('there is no server program any more');
     this.#nodes.push(node);
     await this.#meet([node]);
+    await this.settled();
     return node;
   }
 

@@ -33,11 +33,27 @@ const START_LIMIT_MS = 10_000;
  * @returns `undefined` where no server program is on PATH: the test is to be skipped, visibly.
  */
 export async function startRedisServer(...args: string[]): Promise<TestRedisServer | undefined> {
+  return startProcess(
+    async (port, folder) => ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...args],
+    'Ready to accept connections',
+  );
+}
+
+/**
+ * Starts the server program in whatever role.
+ *
+ * @param argsOf its arguments, given a free port and a folder of its own.
+ * @param sign what it prints when it is ready.
+ * @returns `undefined` where no server program is on PATH.
+ */
+export async function startProcess(
+  argsOf: (port: number, folder: string) => Promise<string[]>,
+  sign: string,
+): Promise<TestRedisServer | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'tierwise-redis-'));
   const port = await freePort();
   for (const program of PROGRAMS) {
-    const start = () =>
-      run(program, ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...args]);
+    const start = async () => run(program, await argsOf(port, folder), sign);
     const process = await start();
     if (process !== undefined) return new Server(port, folder, process, start);
   }
@@ -93,8 +109,8 @@ class Server implements TestRedisServer {
   }
 }
 
-/** Resolves once the server accepts connections; with `undefined` when there is no such program. */
-async function run(program: string, args: readonly string[]): Promise<ChildProcess | undefined> {
+/** Resolves once the server is ready; with `undefined` when there is no such program. */
+async function run(program: string, args: readonly string[], sign: string): Promise<ChildProcess | undefined> {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   // If the test's process ends early, its server does not outlive it.
   const end = () => child.kill('SIGKILL');
@@ -116,7 +132,7 @@ async function run(program: string, args: readonly string[]): Promise<ChildProce
     child.once('exit', () => settle(() => reject(new Error(`${program} ended at once:\n${log}`))));
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       log += text;
-      if (log.includes('Ready to accept connections')) settle(() => resolve(child));
+      if (log.includes(sign)) settle(() => resolve(child));
     });
   });
 }

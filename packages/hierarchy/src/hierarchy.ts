@@ -181,7 +181,7 @@ function wire(
   };
   const stop = () => {
     stopWaiting();
-    stalls.stop();
+    stalls.close();
   };
   return { core, opening, isOurs: () => ours, stop };
 }
