@@ -181,7 +181,7 @@ function wire(
   };
   const stop = () => {
     stopWaiting();
-    stalls.close();
+    stalls.stop();
   };
   return { core, opening, isOurs: () => ours, stop };
 }

@@ -27,7 +27,6 @@ export class StallWatch {
   /** From then on, a look at the time is more than that: it begins the ticking, or the process stood still. */
   #attentionAt = Number.POSITIVE_INFINITY;
   #timer: unknown;
-  #closed = false;
 
   constructor(options: StallWatchOptions) {
     this.#options = options;
@@ -44,7 +43,6 @@ export class StallWatch {
   /** There is a feed to rely on. */
   start(): void {
     this.stop();
-    if (this.#closed) return;
     this.#state = 'waiting';
     this.#attentionAt = Number.NEGATIVE_INFINITY;
   }
@@ -54,12 +52,6 @@ export class StallWatch {
     this.#options.clock.clearTimer(this.#timer);
     this.#state = 'off';
     this.#attentionAt = Number.POSITIVE_INFINITY;
-  }
-
-  /** Stops for good. */
-  close(): void {
-    this.#closed = true;
-    this.stop();
   }
 
   #attend(now: number): void {
