@@ -43,7 +43,8 @@ test('the node never thinks it earlier in Redis than it is, and later by the way
         expect(world.error).toBeGreaterThan(-0.01);
       }
       world.ask(best, 0);
-      expect(world.error).toBeLessThanOrEqual(best + 0.01);
+      // The bound has been widened since its request was sent, by a thousandth of that time.
+      expect(world.error).toBeLessThanOrEqual(best * 1.001 + 0.01);
     }),
   );
 });
