@@ -133,7 +133,7 @@ class Link {
   }
 
   reset(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) reset(socket);
     this.#end();
   }
 
@@ -196,7 +196,13 @@ class Pipe {
       this.#queue.shift();
       if ('chunk' in parcel) this.#to.write(parcel.chunk);
       else if (parcel.end === 'finish') this.#to.end();
-      else this.#to.resetAndDestroy();
+      else reset(this.#to);
     }
   }
+}
+
+/** Node 20 loses the handle of a socket that is reset while its end is under way, and then spins when the process is to end. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
