@@ -23,12 +23,13 @@ export type FaultKind = keyof typeof WEIGHTS;
 export const FAULT_KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
 
 const LONGEST_PAUSE_MS = 1_500;
+const LONGEST_KILL_MS = 3_000;
 
 /** Faults that a store of this kind can have. */
 export function possibleFaults(store: Store): readonly FaultKind[] {
   return FAULT_KINDS.filter((kind) => {
     if (kind.startsWith('node')) return true;
-    return kind.startsWith('redis') ? store.server !== undefined : store.proxies.length > 0;
+    return kind.startsWith('redis') ? store.servers.length > 0 : store.networks.length > 0;
   });
 }
 
@@ -80,9 +81,10 @@ export class Faults {
 
   async #inject(kind: FaultKind, index: number, lastsMs: number, delayMs: number, subject: string): Promise<void> {
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-    const proxy = this.#store.proxies[index];
+    const network = this.#store.networks[index];
     const node = this.#nodes[index];
-    const { server } = this.#store;
+    const { servers } = this.#store;
+    const server = servers[Math.floor(delayMs) % servers.length];
     const from = now();
     const [where, what] = kind.split(' ');
     const on = where === 'feed' ? { label: FEED } : where === 'command' ? { label: COMMANDS } : {};
@@ -92,10 +94,10 @@ export class Faults {
     if (where !== 'command') this.disturbances.push(entry);
     switch (what) {
       case 'cut':
-        proxy?.cut(on.label);
+        network?.cut(on.label);
         break;
       case 'delay': {
-        const end = proxy?.inject({ kind: 'delay', ms: () => delayMs }, on);
+        const end = network?.inject({ kind: 'delay', ms: () => delayMs }, on);
         await this.#sleep(lastsMs);
         end?.();
         break;
@@ -103,7 +105,7 @@ export class Faults {
       case 'silence': {
         // A half-open connection, one way or the other, or both.
         const direction = delayMs < 300 ? 'toServer' : delayMs < 600 ? 'toClient' : undefined;
-        const end = proxy?.inject({ kind: 'silence' }, direction === undefined ? on : { ...on, direction });
+        const end = network?.inject({ kind: 'silence' }, direction === undefined ? on : { ...on, direction });
         await this.#sleep(lastsMs);
         end?.();
         break;
@@ -121,7 +123,8 @@ export class Faults {
         this.#busy.add(subject);
         if (where === 'redis') await server?.kill();
         else await node?.kill();
-        await this.#sleep(Math.min(lastsMs, 1_000));
+        // Where there are replicas, long enough for one to take over.
+        await this.#sleep(servers.length > 1 ? LONGEST_KILL_MS : Math.min(lastsMs, 1_000));
         if (where === 'redis') await server?.restart();
         else await node?.start();
         this.#busy.delete(subject);

@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FaultProxy } from '../support/fault-proxy.js';
+import { type Fault, FaultProxy, type Where } from '../support/fault-proxy.js';
+import { startRedisCluster } from '../support/redis-cluster.js';
+import { startSentinels } from '../support/redis-sentinel.js';
 import { startRedisServer, type TestRedisServer } from '../support/redis-server.js';
 import type { Random } from './random.js';
 import type { L2Place } from './subject.js';
@@ -11,14 +13,16 @@ export interface Store {
   /** What the nodes are told. One place for each, so that each has its own connections to suffer. */
   readonly places: readonly L2Place[];
   /** By node; none where nothing can be put in between. */
-  readonly proxies: readonly FaultProxy[];
-  /** The server, to be frozen and killed; none where there is none. */
-  readonly server?: TestRedisServer;
+  readonly networks: readonly Network[];
+  /** To be frozen and killed; none where there are none. */
+  readonly servers: readonly TestRedisServer[];
   stop(): Promise<void>;
 }
 
 export const STORES: Readonly<Record<string, (nodes: number, random: Random) => Promise<Store>>> = {
-  redis: standaloneRedis,
+  redis: standalone,
+  cluster,
+  sentinel,
   embedded,
 };
 
@@ -36,29 +40,101 @@ function labelOf(chunk: Buffer): string | undefined {
   return /\b(?:EVAL(?:SHA)?|M?GET|SET|DEL|UNLINK|PUBLISH|TIME)\r\n/i.test(text) ? COMMANDS : undefined;
 }
 
-async function standaloneRedis(nodes: number, random: Random): Promise<Store> {
-  const server = await startRedisServer();
-  if (server === undefined) throw new Error('there is no redis-server on PATH: see CONTRIBUTING.md');
-  const proxies = await Promise.all(
-    Array.from({ length: nodes }, () => FaultProxy.start({ port: server.port, labelOf })),
-  );
-  for (const proxy of proxies) proxy.inject({ kind: 'delay', ms: () => random.between(0, LONGEST_TRIP_MS) });
+/** What one node's connections to all servers pass through. */
+export class Network {
+  readonly #proxies: ReadonlyMap<number, FaultProxy>;
+
+  private constructor(proxies: ReadonlyMap<number, FaultProxy>) {
+    this.#proxies = proxies;
+  }
+
+  static async to(servers: readonly TestRedisServer[], random: Random): Promise<Network> {
+    const started = servers.map(async ({ port }) => [port, await FaultProxy.start({ port, labelOf })] as const);
+    const network = new Network(new Map(await Promise.all(started)));
+    network.inject({ kind: 'delay', ms: () => random.between(0, LONGEST_TRIP_MS) });
+    return network;
+  }
+
+  /** The port by which this node reaches a server. */
+  portTo(server: TestRedisServer): number {
+    return this.#proxies.get(server.port)?.port ?? 0;
+  }
+
+  /** The same for all servers, by the addresses that they know each other by. */
+  get natMap(): Record<string, { host: string; port: number }> {
+    return Object.fromEntries(
+      [...this.#proxies].map(([port, proxy]) => [`127.0.0.1:${port}`, { host: '127.0.0.1', port: proxy.port }]),
+    );
+  }
+
+  inject(fault: Fault, where?: Where): () => void {
+    const ends = [...this.#proxies.values()].map((proxy) => proxy.inject(fault, where));
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+
+  cut(label?: string): void {
+    for (const proxy of this.#proxies.values()) proxy.cut(label);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#proxies.values()].map((proxy) => proxy.stop()));
+  }
+}
+
+async function networked(
+  nodes: number,
+  random: Random,
+  servers: readonly TestRedisServer[],
+  placeOf: (network: Network) => L2Place,
+  stop: () => Promise<unknown>,
+): Promise<Store> {
+  const networks = await Promise.all(Array.from({ length: nodes }, () => Network.to(servers, random)));
   return {
-    places: proxies.map(({ port }) => ({ kind: 'redis', port })),
-    proxies,
-    server,
+    places: networks.map(placeOf),
+    networks,
+    servers,
     stop: async () => {
-      await Promise.all(proxies.map((proxy) => proxy.stop()));
-      await server.stop();
+      await Promise.all(networks.map((network) => network.stop()));
+      await stop();
     },
   };
+}
+
+async function standalone(nodes: number, random: Random): Promise<Store> {
+  const server = started(await startRedisServer());
+  const placeOf = (network: Network): L2Place => ({ kind: 'redis', port: network.portTo(server) });
+  return networked(nodes, random, [server], placeOf, () => server.stop());
+}
+
+/** Three masters, each with a replica. */
+async function cluster(nodes: number, random: Random): Promise<Store> {
+  const found = started(await startRedisCluster({ masters: 3, replicated: true }));
+  const servers = [...found.masters, ...found.replicas].map(({ server }) => server);
+  const placeOf = ({ natMap }: Network): L2Place => ({ kind: 'cluster', nodes: Object.values(natMap), natMap });
+  return networked(nodes, random, servers, placeOf, () => found.stop());
+}
+
+/** A master, a replica, and who watches over them. Nobody disturbs the watch: it is not what is tested. */
+async function sentinel(nodes: number, random: Random): Promise<Store> {
+  const found = started(await startSentinels());
+  const { addresses: sentinels, name } = found;
+  const placeOf = ({ natMap }: Network): L2Place => ({ kind: 'sentinel', sentinels, name, natMap });
+  return networked(nodes, random, [found.master, found.replica], placeOf, () => found.stop());
+}
+
+function started<T>(found: T | undefined): T {
+  if (found === undefined) throw new Error('there is no redis-server on PATH: see CONTRIBUTING.md');
+  return found;
 }
 
 async function embedded(nodes: number): Promise<Store> {
   const dir = await mkdtemp(join(tmpdir(), 'tierwise-coherence-'));
   return {
     places: Array.from({ length: nodes }, () => ({ kind: 'embedded', dir })),
-    proxies: [],
+    networks: [],
+    servers: [],
     stop: () => rm(dir, { recursive: true, force: true }),
   };
 }

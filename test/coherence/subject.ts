@@ -1,10 +1,27 @@
 import type { Limits } from './checker.js';
 import type { Value } from './history.js';
 
+interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Where servers really listen, from this node's point of view, by the `host:port` that they know each other by. */
+type NatMap = Readonly<Record<string, Address>>;
+
 /** Where a node finds its second tier. */
 export type L2Place =
-  /** A Redis behind this loopback port; `dir` for one that lives in a folder. */
-  { readonly kind: 'redis'; readonly port: number } | { readonly kind: 'embedded'; readonly dir: string };
+  /** A Redis behind this loopback port. */
+  | { readonly kind: 'redis'; readonly port: number }
+  | { readonly kind: 'cluster'; readonly nodes: readonly Address[]; readonly natMap: NatMap }
+  | {
+      readonly kind: 'sentinel';
+      readonly sentinels: readonly Address[];
+      readonly name: string;
+      readonly natMap: NatMap;
+    }
+  /** In a folder. */
+  | { readonly kind: 'embedded'; readonly dir: string };
 
 /** What a node is given to build what is tested. */
 export interface SubjectContext {

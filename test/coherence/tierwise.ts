@@ -1,9 +1,10 @@
 import { createHierarchy } from '@tierwise/hierarchy';
+import type { L2 } from '@tierwise/l2';
 import { embeddedL2 } from '@tierwise/l2-embedded';
-import { redisL2 } from '@tierwise/l2-redis';
+import { type RedisL2Options, redisL2 } from '@tierwise/l2-redis';
 import type { Limits } from './checker.js';
 import type { Value } from './history.js';
-import { type Subject, type SubjectContext, TTL_MS } from './subject.js';
+import { type L2Place, type Subject, type SubjectContext, TTL_MS } from './subject.js';
 
 /** Short ones, so that a run of seconds sees everything that depends on them. */
 const MAX_STALENESS_MS = 1_500;
@@ -25,17 +26,7 @@ export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: Subj
   const now = () => performance.now() + clockAheadMs;
   const cache = createHierarchy({
     namespace: 'coherence',
-    l2:
-      l2.kind === 'embedded'
-        ? embeddedL2({ dir: l2.dir, callTimeout: 2 * COMMAND_MS })
-        : redisL2({
-            url: `redis://127.0.0.1:${l2.port}`,
-            commandTimeout: COMMAND_MS,
-            connectTimeout: COMMAND_MS,
-            maxReconnectDelay: 300,
-            heartbeatInterval: HEARTBEAT_MS,
-            now,
-          }),
+    l2: secondTier(l2, now),
     ttl: TTL_MS,
     maxStaleness: MAX_STALENESS_MS,
     l2Timeout: 2 * COMMAND_MS,
@@ -95,4 +86,27 @@ export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: Subj
     },
     close: () => cache.close(),
   };
+}
+
+function secondTier(place: L2Place, now: () => number): L2 {
+  if (place.kind === 'embedded') return embeddedL2({ dir: place.dir, callTimeout: 2 * COMMAND_MS });
+  return redisL2({
+    ...whereOf(place),
+    commandTimeout: COMMAND_MS,
+    connectTimeout: COMMAND_MS,
+    maxReconnectDelay: 300,
+    heartbeatInterval: HEARTBEAT_MS,
+    now,
+  });
+}
+
+function whereOf(place: Exclude<L2Place, { kind: 'embedded' }>): RedisL2Options {
+  switch (place.kind) {
+    case 'redis':
+      return { url: `redis://127.0.0.1:${place.port}` };
+    case 'cluster':
+      return { cluster: { nodes: place.nodes, natMap: place.natMap } };
+    case 'sentinel':
+      return { sentinel: { sentinels: place.sentinels, name: place.name, natMap: place.natMap } };
+  }
 }
