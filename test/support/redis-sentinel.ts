@@ -7,34 +7,35 @@ import { startProcess, startRedisServer, type TestRedisServer } from './redis-se
 /** After so many milliseconds of silence a server counts as down, and a replica takes over. */
 const DOWN_AFTER_MS = 500;
 
-/** A master, a replica and the Sentinels that watch over them, all of a test's own and on loopback ports. */
+/** A master waits for further replicas before it sends its data to the first one, five seconds unless told otherwise. */
+const SYNC_AT_ONCE = ['--repl-diskless-sync-delay', '0'];
+
+/** A master, a replica and the Sentinel that watches over them, all of a test's own and on loopback ports. */
 export interface TestSentinels {
   readonly name: string;
   readonly addresses: readonly { host: string; port: number }[];
   /** The master of the beginning. */
   readonly master: TestRedisServer;
   readonly replica: TestRedisServer;
-  /** The port of the present master, as the Sentinels have it. */
+  /** The port of the present master, as the Sentinel has it. */
   masterPort(): Promise<number>;
   stop(): Promise<void>;
 }
 
 /** @returns `undefined` where no server program is on PATH: the test is to be skipped, visibly. */
 export async function startSentinels(): Promise<TestSentinels | undefined> {
-  const [master, replica] = await Promise.all([
-    startRedisServer(),
-    startRedisServer('--repl-diskless-sync-delay', '0'),
-  ]);
+  const [master, replica] = await Promise.all([startRedisServer(...SYNC_AT_ONCE), startRedisServer(...SYNC_AT_ONCE)]);
   if (master === undefined || replica === undefined) return undefined;
   const follower = new Redis(replica.url);
   await follower.replicaof('127.0.0.1', master.port);
   await poll('the replica follows', async () => (await follower.info('replication')).includes('master_link_status:up'));
   follower.disconnect();
+  // One alone elects itself at once, where several may disagree for many seconds on a busy machine.
   const started = await Promise.all([startSentinel(master.port)]);
   const sentinels = started.filter((sentinel) => sentinel !== undefined);
   const admins = sentinels.map(({ url }) => new Redis(url));
   for (const admin of admins) admin.on('error', () => {});
-  await poll('the Sentinels know of all', async () => {
+  await poll('the Sentinel knows of all', async () => {
     const replies = await Promise.all(admins.map((admin) => admin.call('SENTINEL', 'MASTER', 'main')));
     return replies.every((reply) => {
       const facts = reply as string[];

@@ -33,22 +33,6 @@ function masterOf(namespace: string, key: string): TestClusterNode {
   return cluster.masters[Math.floor(slotOf(keysOf(namespace).entry(key)) / share)] as TestClusterNode;
 }
 
-clusterTest('a batch of 10,000 keys over all slots keeps its order, and its limit', async ({ l2 }, namespace) => {
-  const keys = Array.from({ length: 10_000 }, (_, i) => `key ${i}`);
-  await l2.write(
-    namespace,
-    keys.map((key) => entry(key, key)),
-  );
-  expect((await l2.read(namespace, keys)).map(text)).toEqual(keys);
-  expect(await l2.touch(namespace, [...keys, 'none'], { freshMs: 1_000, keepMs: 60_000 })).toEqual([
-    ...keys.map(() => true),
-    false,
-  ]);
-  expect((await l2.delete(namespace, keys.slice(0, 5_000))).every(Boolean)).toBe(true);
-  expect((await l2.read(namespace, keys)).map((read) => read !== undefined)).toEqual(keys.map((_, i) => i >= 5_000));
-  expect(await l2.purge(namespace)).toBe(5_000);
-});
-
 clusterTest('a peer hears each deed once, though each master passes it on', async ({ l2 }, namespace) => {
   const peer = await openNode({ cluster: { nodes: cluster.addresses }, ...LIMITS });
   await until('alive', () => peer.states.at(-1) === 'alive');
@@ -266,6 +250,26 @@ clusterTest(
     expect(client.status).toBe('ready');
   },
 );
+
+test('with tracking, what other programs do on any master is heard from it', async ({ skip }) => {
+  if (isMissing) skip('neither redis-server nor valkey-server is on PATH');
+  const namespace = randomUUID();
+  const node = await openNode({ cluster: { nodes: cluster.addresses }, tracking: true, ...LIMITS });
+  await node.l2.feed?.follow(namespace);
+  await until('alive', () => node.states.at(-1) === 'alive');
+  const keys = cluster.masters.map((master) => {
+    const key = Array.from({ length: 1_000 }, (_, i) => `${i}`).find((each) => masterOf(namespace, each) === master);
+    return key as string;
+  });
+  await node.l2.write(
+    namespace,
+    keys.map((key) => entry(key)),
+  );
+  for (const key of keys) await masterOf(namespace, key).admin.del(keysOf(namespace).entry(key));
+  const external = (): string[] =>
+    node.news.flatMap((news) => (news.type === 'changed' && news.cause === 'external' ? news.keys : []));
+  await until('all are told', () => keys.every((key) => external().includes(key)));
+});
 
 test('writes wait for replicas where that is asked for, and are refused without', async ({ skip }) => {
   if (isMissing) skip('neither redis-server nor valkey-server is on PATH');

@@ -62,7 +62,7 @@ export function backOff(
 
 /** The connection for commands. Not for a user's client, which is one already. */
 export function commandConnection(settings: Settings): Connection {
-  return connection(ownClient(settings, boundedOptions(settings)));
+  return connection(ownClient(settings, boundedOptions(settings)), settings);
 }
 
 /**
@@ -71,12 +71,12 @@ export function commandConnection(settings: Settings): Connection {
  */
 export function feedConnection(settings: Settings, address?: Address): Connection {
   const options: BoundedOptions = { ...boundedOptions(settings), protocol: 2, keyPrefix: '', ...address };
-  return connection(settings.client?.duplicate(options) ?? ownClient(settings, options));
+  return connection(settings.client?.duplicate(options) ?? ownClient(settings, options), settings);
 }
 
 /** The connection for commands to one server of a Cluster. */
 export function nodeConnection(settings: Settings, address: Address): Connection {
-  return connection(ownClient(settings, { ...boundedOptions(settings), ...address }));
+  return connection(ownClient(settings, { ...boundedOptions(settings), ...address }), settings);
 }
 
 /**
@@ -105,15 +105,31 @@ function ownClient(settings: Settings, bounded: BoundedOptions): Redis {
   return settings.url === undefined ? new Redis(options) : new Redis(settings.url, options);
 }
 
-function connection(client: Redis): Connection {
+function connection(client: Redis, settings: Settings): Connection {
   let lastError: Error | undefined;
+  let isClosed = false;
+  let attempt = 0;
   client.on('error', (error: Error) => {
     lastError = error;
   });
   client.on('ready', () => {
     lastError = undefined;
+    attempt = 0;
   });
-  return { client, lastError: () => lastError, close: () => closed(client) };
+  // ioredis gives up for good when it is told of a failover while it asks a Sentinel for the master.
+  client.on('end', () => {
+    if (isClosed) return;
+    attempt += 1;
+    const again = (): void => {
+      if (!isClosed && client.status === 'end') client.connect().catch(() => {});
+    };
+    setTimeout(again, backOff(settings, attempt, Math.random())).unref();
+  });
+  const close = (): Promise<void> => {
+    isClosed = true;
+    return closed(client);
+  };
+  return { client, lastError: () => lastError, close };
 }
 
 async function closed(client: Redis): Promise<void> {

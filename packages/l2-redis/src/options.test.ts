@@ -24,6 +24,24 @@ describe('options that make no sense are refused', () => {
       'maxReconnectDelay must be a whole number of milliseconds from 100',
     ],
     ['a misspelt option', { url: 'redis://localhost', comandTimeout: 5 }, 'there is no option comandTimeout'],
+    ['a Cluster without servers', { cluster: { nodes: [] } }, 'cluster.nodes must be a list of { host, port }'],
+    [
+      'a Cluster that reads from replicas',
+      { cluster: { nodes: [{ host: 'a', port: 1 }], scaleReads: 'slave' } },
+      'no option cluster.scaleReads',
+    ],
+    ['a Sentinel for nobody', { sentinel: { sentinels: [{ host: 'a', port: 1 }] } }, 'sentinel.name must name'],
+    [
+      'two places',
+      { cluster: { nodes: [{ host: 'a', port: 1 }] }, url: 'redis://x' },
+      'url and cluster exclude each other',
+    ],
+    ['a number of nothing to re-issue', { url: 'redis://x', reissue: { count: -1 } }, 'reissue.count must be a whole'],
+    [
+      'no replica to wait for',
+      { url: 'redis://x', waitReplicas: { count: 0, timeoutMs: 5 } },
+      'waitReplicas.count must be',
+    ],
     ['an option that is ours', { redis: { maxRetriesPerRequest: 5 } }, 'redis.maxRetriesPerRequest is set by redisL2'],
   ])('%s', (_, options, message) => {
     const make = () => redisL2(options as unknown as Parameters<typeof redisL2>[0]);
