@@ -75,6 +75,10 @@ test('recent invalidations: the last counts, a deletion more than an expiry, wit
     [['t'], 9],
     [null, 10],
   ]);
+  const [first] = recent.entries();
+  expect(first && recent.isLatest(first)).toBe(true);
+  recent.addEntries('n', ['a'], 'expire');
+  expect(first && recent.isLatest(first)).toBe(false);
   now = 151;
   expect([recent.entries(), recent.marks(), recent.size]).toEqual([[], [], 0]);
   const none = new RecentInvalidations({ count: 0, ageMs: 100 }, () => now);

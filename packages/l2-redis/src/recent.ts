@@ -76,6 +76,11 @@ export class RecentInvalidations {
     return [...this.#entries.values()];
   }
 
+  /** Whether nothing has happened to the key since. */
+  isLatest(entry: RecentEntry): boolean {
+    return this.#entries.get(JSON.stringify([entry.namespace, entry.key])) === entry;
+  }
+
   marks(): RecentMark[] {
     this.#forgetOld();
     return [...this.#marks.values()];

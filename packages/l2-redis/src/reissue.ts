@@ -32,8 +32,12 @@ export class Reissue {
   start(isTaken: (key: string) => boolean): void {
     const { recent } = this.#context;
     const entries = recent.entries().filter(({ namespace, key }) => isTaken(keysOf(namespace).entry(key)));
-    for (const { namespace, deed, keys } of grouped(entries)) {
-      void this.#insist(() => this.#entries[deed](namespace, keys));
+    for (const { namespace, deed, batch } of grouped(entries)) {
+      void this.#insist(async () => {
+        // What this node has done since, it has done to the new server.
+        const keys = batch.filter((entry) => recent.isLatest(entry)).map(({ key }) => key);
+        await this.#entries[deed](namespace, keys);
+      });
     }
     for (const { namespace, tags, mode, generation } of recent.marks()) {
       if (!isTaken(keysOf(namespace).time)) continue;
@@ -57,16 +61,17 @@ export class Reissue {
 interface Batch {
   readonly namespace: string;
   readonly deed: RecentEntry['deed'];
-  readonly keys: string[];
+  readonly batch: RecentEntry[];
 }
 
 function grouped(entries: readonly RecentEntry[]): Iterable<Batch> {
   const batches = new Map<string, Batch>();
-  for (const { namespace, deed, key } of entries) {
+  for (const entry of entries) {
+    const { namespace, deed } = entry;
     const id = JSON.stringify([namespace, deed]);
-    const batch = batches.get(id) ?? { namespace, deed, keys: [] };
-    batches.set(id, batch);
-    batch.keys.push(key);
+    const known = batches.get(id) ?? { namespace, deed, batch: [] };
+    batches.set(id, known);
+    known.batch.push(entry);
   }
   return batches.values();
 }
