@@ -18,6 +18,12 @@ export interface NodeHost {
 // By the package's own name, since this file runs compiled and, in tests, as it stands.
 const PROGRAM = createRequire(import.meta.url).resolve('@tierwise/test/coherence/node-process');
 
+/** None of them outlives this process. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** A node's process, and the one that comes after it when it was killed. */
 export class NodeHandle {
   readonly name: string;
@@ -52,11 +58,10 @@ export class NodeHandle {
     this.#host.onLife({ name: life, node: this.name, startedAt: now(), feed });
     const config: NodeConfig = { ...this.#host.config, life };
     const child = fork(PROGRAM, [JSON.stringify(config)]);
-    const endWithUs = () => child.kill('SIGKILL');
-    process.once('exit', endWithUs);
+    running.add(child);
     this.#isExpectedToEnd = false;
     child.once('exit', () => {
-      process.off('exit', endWithUs);
+      running.delete(child);
       this.#crashed ||= !this.#isExpectedToEnd;
       this.#child = undefined;
       const at = now();

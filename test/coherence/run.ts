@@ -6,7 +6,7 @@ import { Random } from './random.js';
 import { Source } from './source.js';
 import { STORES } from './stores.js';
 import type { SubjectModule } from './subject.js';
-import { Writer } from './writer.js';
+import { LONGEST_PAUSE_MS, Writer } from './writer.js';
 
 export interface TortureOptions {
   /** The address of a module that is a {@link SubjectModule}. */
@@ -21,6 +21,8 @@ export interface TortureOptions {
   /** Fences to be taken out: see `breaks.ts`. */
   readonly breaks?: readonly string[] | undefined;
   readonly nodes?: number | undefined;
+  /** Between two operations of one of the writer's workers, in milliseconds. Default: {@link LONGEST_PAUSE_MS}. */
+  readonly longestPauseMs?: number | undefined;
   /** Whether the machines agree on the time. Default: they are up to half an hour apart. */
   readonly clocks?: 'same' | 'apart' | undefined;
 }
@@ -76,7 +78,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
       }),
   );
   const faults = new Faults(store, nodes, limits.silence);
-  const writer = new Writer(nodes, source);
+  const writer = new Writer(nodes, source, options.longestPauseMs ?? LONGEST_PAUSE_MS);
   try {
     await Promise.all(nodes.map((node) => node.start()));
     const writing = Array.from({ length: WORKERS }, (_, index) => writer.work(random(`writer ${index}`)));

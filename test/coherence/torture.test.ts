@@ -3,16 +3,13 @@ import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import type { FaultKind } from './faults.js';
 import { report } from './report.js';
-import { type Outcome, torture } from './run.js';
+import { type Outcome, type TortureOptions, torture } from './run.js';
+import { LONGEST_PAUSE_MS } from './writer.js';
 
 const SUBJECT = pathToFileURL(createRequire(import.meta.url).resolve('@tierwise/test/coherence/tierwise')).href;
 const LIMIT = { timeout: 60_000 };
 
-function run(
-  store: string,
-  ms: number,
-  more: { faults?: FaultKind[]; breaks?: string[]; nodes?: number } = {},
-): Promise<Outcome> {
+function run(store: string, ms: number, more: Partial<TortureOptions> = {}): Promise<Outcome> {
   return torture({ subject: SUBJECT, store, durationMs: ms, seed: 'short', ...more });
 }
 
@@ -34,14 +31,25 @@ describe.concurrent('three nodes, a writer, and everything that can go wrong, fo
 });
 
 describe.concurrent('the checker notices when a fence is missing', () => {
-  test.each<[string, number, FaultKind[]]>([
-    ['doom', 4_000, []],
-    ['lease', 4_000, []],
-    ['marks', 4_000, []],
-    // It shows only after what a deaf node may do anyway.
-    ['deaf', 9_000, ['feed cut', 'feed silence']],
-  ])('%s', LIMIT, async (fence, ms, faults) => {
-    const { judgement } = await run('redis', ms, { breaks: [fence], faults, nodes: 2 });
-    expect(judgement.violations.length).toBeGreaterThan(0);
+  test.each<[fence: string, longestPauseMs: number, faults: FaultKind[]]>([
+    // What the node that invalidated must not do shows at once: the more of them, the sooner.
+    ['doom', 60, []],
+    ['lease', 60, []],
+    ['marks', 60, []],
+    // What a deaf node must not do shows only in what stays stale for long.
+    ['deaf', LONGEST_PAUSE_MS, ['feed cut', 'feed silence']],
+  ])('%s', { timeout: 120_000 }, async (fence, longestPauseMs, faults) => {
+    // Whether a run meets the race is chance, on a busy machine more than on an idle one.
+    for (let seed = 1; seed <= 8; seed += 1) {
+      const { judgement } = await run('redis', 5_000, {
+        breaks: [fence],
+        faults,
+        longestPauseMs,
+        nodes: 2,
+        seed: `${seed}`,
+      });
+      if (judgement.violations.length > 0) return;
+    }
+    expect.fail('no violation in any of these runs');
   });
 });

@@ -19,7 +19,8 @@ const KINDS = {
 };
 type Kind = keyof typeof KINDS;
 
-const LONGEST_PAUSE_MS = 400;
+/** Between two operations of a worker, in milliseconds. */
+export const LONGEST_PAUSE_MS = 400;
 /** An operation is followed at once by another one of the same key so often: the second meets the loads after the first. */
 const TWICE = 0.3;
 const LONGEST_PAUSE_BETWEEN_TWO_MS = 25;
@@ -41,18 +42,20 @@ export class Writer {
   readonly operations: Operation[] = [];
   readonly #nodes: readonly NodeHandle[];
   readonly #source: Source;
+  readonly #longestPauseMs: number;
   readonly #locks = new Locks();
   #running = true;
 
-  constructor(nodes: readonly NodeHandle[], source: Source) {
+  constructor(nodes: readonly NodeHandle[], source: Source, longestPauseMs: number) {
     this.#nodes = nodes;
     this.#source = source;
+    this.#longestPauseMs = longestPauseMs;
   }
 
   /** Resolves when {@link stop} was called and the last operation is acknowledged. */
   async work(random: Random): Promise<void> {
     while (this.#running) {
-      await sleep(random.between(0, LONGEST_PAUSE_MS));
+      await sleep(random.between(0, this.#longestPauseMs));
       const plan = this.#plan(random, random.weighted(KINDS), pickKey(random));
       await this.#carryOut(random, plan);
       if (!random.chance(TWICE)) continue;
