@@ -63,6 +63,8 @@ async function startNode(): Promise<(TestClusterNode & { busPort: number }) | un
   const server = await startRedisServer(
     ...['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],
     ...['--repl-diskless-sync-delay', '0', '--cluster-replica-validity-factor', '0'],
+    // A master without slots stays one.
+    ...['--cluster-allow-replica-migration', 'no'],
   );
   if (server === undefined) return undefined;
   const admin = new Redis(server.url, { retryStrategy: () => 50 });
