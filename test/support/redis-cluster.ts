@@ -32,7 +32,7 @@ export interface TestRedisCluster {
 }
 
 /** Steps of a move at which a test may do something. */
-export interface MoveHooks {
+interface MoveHooks {
   /** The slot is on its way, no key has been moved yet. */
   readonly begun?: () => Promise<unknown>;
   /** All keys have been moved, the slot still belongs to its old owner. */

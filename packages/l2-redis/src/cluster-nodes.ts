@@ -3,6 +3,9 @@ import { type Address, nameOf, parseSlots, SLOTS, type SlotRange } from './clust
 import { backOff, nodeConnection } from './connection.js';
 import type { Settings } from './options.js';
 
+/** While a master is missing, the map is read at least this often, in milliseconds: a failover is over within seconds. */
+const MAX_PAUSE_MS = 500;
+
 export interface ClusterNodesListener {
   /** The servers, or who has which slot, or who answers, are others than before. */
   readonly onChange: () => void;
@@ -110,17 +113,15 @@ export class ClusterNodes {
 
   async #refresh(from: Address | undefined): Promise<void> {
     clearTimeout(this.#timer);
-    const asked = [from, pick(this.#masters.filter((server) => server.isReady))?.address].filter(
-      (each) => each !== undefined,
-    );
-    const ranges = (await this.#firstMap(asked)) ?? (await this.#firstMap(this.#everybody()));
+    const asked = from ?? pick(this.#masters.filter((server) => server.isReady))?.address;
+    const ranges = (await this.#firstMap(asked ? [asked] : [])) ?? (await this.#firstMap(this.#everybody()));
     if (this.#isClosed) return;
     if (ranges !== undefined) this.#apply(ranges);
     this.#failures = ranges !== undefined && this.isWhole ? 0 : this.#failures + 1;
     this.#refreshSoon(this.#failures === 0 ? this.#settings.heartbeatInterval : undefined);
   }
 
-  #refreshSoon(delayMs = backOff(this.#settings, this.#failures, Math.random())): void {
+  #refreshSoon(delayMs = Math.min(MAX_PAUSE_MS, backOff(this.#settings, this.#failures, Math.random()))): void {
     if (this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.refresh(), delayMs);
