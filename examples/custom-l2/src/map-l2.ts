@@ -65,7 +65,12 @@ export function mapL2(store: MapStore = new Map()): L2 {
     async touch(namespace, keys, life, options) {
       const { found, now } = enter(namespace, keys, options?.signal);
       checkLife(name, life);
-      return found.map((entry) => entry !== undefined && Object.assign(entry, endsOf(life, now)) === entry);
+      return found.map((entry) => {
+        if (entry === undefined) return false;
+        const { staleAt, goneAt } = endsOf(life, now);
+        Object.assign(entry, { staleAt: entry.staleAt > now ? staleAt : entry.staleAt, goneAt });
+        return true;
+      });
     },
     async purge(namespace, options) {
       const { entries } = enter(namespace, [...(store.get(namespace)?.keys() ?? [])], options?.signal);

@@ -584,6 +584,16 @@ describe('writes that race writes', () => {
     expect(await cache.touch('k', { ttl: '1h' })).toBe(cache.peek('k') !== undefined);
   });
 
+  test('a touch after an expire of a peer does not bring the expired value back', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    await n1.cache.set('k', 'old');
+    await n1.cache.expire('k');
+    await n2.cache.touch('k', { ttl: '1h' });
+    await settle();
+    await nothingOldIsLeft('old', 'k', n1, n2);
+  });
+
   test('a set whose answer is lost rejects, and L1 keeps neither value', async () => {
     const node = await cluster().node();
     await node.cache.set('k', 'old');

@@ -74,7 +74,8 @@ export function touchEntry(txn: Transaction, space: Space, name: string, life: L
   const record = livingRecord(txn, key, space, name);
   if (record === undefined) return false;
   const goneAt = txn.now + life.keepMs;
-  txn.tables.entries.put(key, encodeRecord({ ...record, staleAt: txn.now + life.freshMs, goneAt }));
+  const staleAt = record.staleAt > txn.now ? txn.now + life.freshMs : record.staleAt;
+  txn.tables.entries.put(key, encodeRecord({ ...record, staleAt, goneAt }));
   txn.tables.expiry.remove(ENTRY, record.goneAt, key);
   txn.tables.expiry.put(ENTRY, goneAt, key);
   txn.changed(space.namespace, name, 'touch');

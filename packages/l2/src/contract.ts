@@ -92,7 +92,8 @@ export interface L2 {
   expire(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<boolean[]>;
 
   /**
-   * Gives entries a new life, counted from now; bytes and version stay. Leases stay in force. Sends the news
+   * Gives entries a new life, counted from now; bytes and version stay. Leases stay in force. An entry that is stale stays so,
+   * and only its `keepMs` is new: an `expire` that has taken effect is not undone. Sends the news
    * `{type: 'changed', cause: 'touch'}` for the keys that have an entry.
    *
    * @returns per key whether there was an entry. None is created.

@@ -134,8 +134,9 @@ class MemoryL2 implements L2 {
     return keys.map((key) => {
       const entry = this.#entry(state, key);
       if (entry === undefined) return false;
-      entry.staleAt = this.#store.now() + life.freshMs;
-      entry.goneAt = this.#store.now() + life.keepMs;
+      const now = this.#store.now();
+      if (entry.staleAt > now) entry.staleAt = now + life.freshMs;
+      entry.goneAt = now + life.keepMs;
       this.#changed(namespace, key, 'touch');
       return true;
     });

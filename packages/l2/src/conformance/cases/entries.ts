@@ -16,7 +16,8 @@ export const entries: L2Case[] = casesOf(
     ['a version never comes back, not by deletion either', versionsDiffer],
     ['expire makes an entry stale and leaves bytes, version and keepMs', expire],
     ['an entry that is stale already stays stale when it is expired', expireTwice],
-    ['touch gives a new life, stale entries included, and leaves bytes and version', touch],
+    ['touch gives a new life, and leaves bytes and version', touch],
+    ['touch leaves a stale entry stale, and prolongs how long it is kept', touchOfStale],
     ['touch can shorten a life', touchShortens],
     ['a read changes nothing', readChangesNothing],
     ['a fill by a token that was never granted is refused, with leases and without', inventedToken],
@@ -111,13 +112,23 @@ async function expireTwice(bench: Bench): Promise<void> {
 
 async function touch(bench: Bench): Promise<void> {
   const node = await bench.node();
-  const version = await put(node, bench.namespace, 'a', 'value', { freshMs: 0, keepMs: 60_000 });
+  const version = await put(node, bench.namespace, 'a', 'value', { freshMs: 60_000, keepMs: 60_000 });
   assert.deepEqual(await node.l2.touch(bench.namespace, ['a'], { freshMs: 300_000, keepMs: 900_000 }), [true]);
   const read = await found(node, bench.namespace, 'a');
   assert.ok(read.freshMs > 60_000 && read.freshMs <= 300_000, `freshMs is ${read.freshMs}`);
   assert.ok(read.keepMs > 300_000 && read.keepMs <= 900_000, `keepMs is ${read.keepMs}`);
   assert.equal(read.version, version);
   assert.equal(await textAt(node, bench.namespace, 'a'), 'value');
+}
+
+async function touchOfStale(bench: Bench): Promise<void> {
+  const node = await bench.node();
+  await put(node, bench.namespace, 'a', 'value', { freshMs: 60_000, keepMs: 60_000 });
+  await node.l2.expire(bench.namespace, ['a']);
+  assert.deepEqual(await node.l2.touch(bench.namespace, ['a'], { freshMs: 300_000, keepMs: 900_000 }), [true]);
+  const read = await found(node, bench.namespace, 'a');
+  assert.ok(read.freshMs <= 0, `freshMs is ${read.freshMs}`);
+  assert.ok(read.keepMs > 300_000 && read.keepMs <= 900_000, `keepMs is ${read.keepMs}`);
 }
 
 async function touchShortens(bench: Bench): Promise<void> {

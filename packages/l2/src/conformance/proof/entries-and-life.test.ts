@@ -97,9 +97,23 @@ proveGroups(
         touch: async (...args) => (await l2.read(args[0], args[1])).map((read) => read !== undefined),
       }),
       noticedBy: [
-        'touch gives a new life, stale entries included, and leaves bytes and version',
+        'touch gives a new life, and leaves bytes and version',
+        'touch leaves a stale entry stale, and prolongs how long it is kept',
         'touch saves an entry from its end, and a shorter life by touch ends it',
       ],
+    },
+    {
+      name: 'touch makes stale entries fresh',
+      instead: (sound) => ({
+        touch: (namespace, keys, life, options) => {
+          for (const key of keys) {
+            const entry = entryOf(sound, namespace, key);
+            if (entry !== undefined) entry.staleAt = sound.store.now() + 1;
+          }
+          return sound.l2.touch(namespace, keys, life, options);
+        },
+      }),
+      noticedBy: ['touch leaves a stale entry stale, and prolongs how long it is kept'],
     },
     {
       name: 'touch only lengthens',
