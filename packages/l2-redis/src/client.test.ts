@@ -90,7 +90,8 @@ test('nothing is left in the queue of a client that has no connection', async (c
   await until('the loss is noticed', () => client.status !== 'ready');
   await expect(l2.write('n', [entry('a')])).rejects.toBeInstanceOf(L2UnavailableError);
   await server.restart();
-  await until('there is a connection', () => client.status === 'ready');
+  // Ready for the client; calls go through as soon as it is known which server this is.
+  await until('calls go through', () => l2.health().then(({ status }) => status === 'up'));
   expect(await l2.read('n', ['a'])).toEqual([undefined]);
 });
 
