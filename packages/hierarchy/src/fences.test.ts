@@ -624,10 +624,25 @@ describe('writes that race writes', () => {
       expect(n1.cache.peek('k')).toBeUndefined();
       expect(await n1.cache.get('k')).toBe(how === 'set' ? 'new' : undefined);
       expect(await n2.cache.get('k')).toBe(how === 'set' ? 'new' : undefined);
-      // And only once: the next write's news costs L1 nothing.
-      await n1.cache.set('k', 'newer');
+    },
+  );
+
+  test.each(['load', 'set'] as const)(
+    'a delete that was given up takes effect after a %s whose news came first',
+    async (how) => {
+      const { node, clock } = cluster();
+      const [n1, n2] = [await node({ l2Timeout: 1000 }), await node()];
+      const slow = n1.l2.hold('delete', 'out');
+      const failed = expect(n1.cache.delete('k')).rejects.toMatchObject({ code: 'ERR_TIERWISE_L2_FAILED' });
+      await slow.arrived;
+      await clock.advance(1000);
+      await failed;
+      await (how === 'set' ? n1.cache.set('k', 'old') : n1.cache.getOrSet('k', () => 'old'));
       await settle();
-      expect(n1.cache.peek('k')).toBe('newer');
+      expect(await n1.cache.get('k')).toBe('old');
+      slow.release();
+      await settle();
+      await nothingOldIsLeft('old', 'k', n1, n2);
     },
   );
 
@@ -773,6 +788,26 @@ describe('a lost feed (law 8)', () => {
     marks.fail(new Error('down'));
     expect(await reading).toBeUndefined();
     n2.l2.loseNews();
+  });
+
+  test('an answer about marks that is older than the feed’s return is not believed', async () => {
+    const { node } = cluster();
+    const n1 = await node();
+    await n1.cache.set('k', 'old', { tags: ['t'] });
+    await n1.cache.invalidateTags(['other']);
+    const n2 = await node();
+    const marks = n2.l2.hold('marks', 'back');
+    const reading = n2.cache.get('k');
+    await marks.arrived;
+    n2.l2.holdNews();
+    n2.l2.tellState('deaf');
+    await n1.cache.invalidateTags(['t']);
+    n2.l2.loseNews();
+    n2.l2.tellState('alive');
+    expect(await n2.cache.get('another')).toBeUndefined();
+    marks.release();
+    await reading;
+    await nothingOldIsLeft('old', 'k', n2, n1);
   });
 
   test('a read that was under way when the feed was lost does not fill L1', async () => {

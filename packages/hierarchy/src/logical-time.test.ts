@@ -104,6 +104,24 @@ describe('relying on the feed again', () => {
   });
 });
 
+test('an answer from before the floor takes nothing back that the floor stands for', () => {
+  const time = joined(10);
+  time.distrust();
+  time.relyFrom(20);
+  time.learned(['x'], { generation: 12, namespace: NO_MARKS, tags: [{ dead: 5, stale: 5 }] });
+  expect(time.judge(15, ['x'])).toBe('dead');
+  expect(time.judge(20, ['x'])).toBe('alive');
+});
+
+test('a mark that left the map while nothing could be relied on is not forgotten by the next floor', () => {
+  const time = joined(10, 1);
+  time.distrust();
+  time.invalidated(['x'], 'dead', 30);
+  time.invalidated(['y'], 'dead', 31);
+  time.relyFrom(20);
+  expect(time.judge(25, ['x'])).toBe('unknown');
+});
+
 describe('the generation', () => {
   test('is the highest met, by news or answers, in any order', () => {
     const time = joined(10);

@@ -6,8 +6,8 @@ import type { L2Mark, L2MarkMode, L2Marks } from '@tierwise/l2';
  *
  * Everything is merged by maximum, so the order and the repetition of news do not matter. The map of tags is bounded by
  * raising the *floor*: the number up to which marks may exist that this node does not know. A value of the floor's
- * generation or a later one is therefore judged without its tags' marks being known; an earlier one is `unknown`. Without a
- * feed to rely on, the floor is infinite.
+ * generation or a later one is therefore judged without its tags' marks being known; an earlier one is `unknown`, and so is each
+ * one without a feed to rely on. The floor only grows.
  */
 export type Verdict = 'alive' | 'stale' | 'dead' | 'unknown';
 
@@ -18,7 +18,8 @@ export class LogicalTime {
   #generation = 0;
   #dead = 0;
   #stale = 0;
-  #floor: number;
+  #floor = 0;
+  #relied: boolean;
   #change = 0;
   readonly #tags = new Map<string, L2Mark>();
   readonly #maxTags: number;
@@ -27,7 +28,7 @@ export class LogicalTime {
    * @param options.local there is no L2 that could know more: everything is known from the start. Else nothing is.
    */
   constructor(options: { readonly local: boolean; readonly maxTags?: number }) {
-    this.#floor = options.local ? 0 : Number.POSITIVE_INFINITY;
+    this.#relied = options.local;
     this.#maxTags = options.maxTags ?? MAX_TAGS;
   }
 
@@ -48,7 +49,7 @@ export class LogicalTime {
     for (const tag of tags) {
       const mark = this.#tags.get(tag);
       if (mark === undefined) {
-        if (generation < this.#floor) verdict = 'unknown';
+        if (!this.#relied || generation < this.#floor) verdict = 'unknown';
       } else if (generation < mark.dead) {
         return 'dead';
       } else if (generation < mark.stale && verdict === 'alive') {
@@ -66,9 +67,8 @@ export class LogicalTime {
       else this.#stale = Math.max(this.#stale, generation);
     }
     // Of a tag that was not known, the other mode's mark may be anything up to the floor.
-    const unknown = this.relied ? this.#floor : 0;
     for (const tag of tags ?? []) {
-      const mark = this.#tags.get(tag) ?? { dead: unknown, stale: unknown };
+      const mark = this.#tags.get(tag) ?? { dead: this.#floor, stale: this.#floor };
       this.#remember(tag, { ...mark, [mode]: Math.max(mark[mode], generation) });
     }
     if (tags === null) this.#change += 1;
@@ -81,8 +81,11 @@ export class LogicalTime {
     if (namespace.dead > this.#dead || namespace.stale > this.#stale) this.#change += 1;
     this.#dead = Math.max(this.#dead, namespace.dead);
     this.#stale = Math.max(this.#stale, namespace.stale);
+    // An answer from before the floor has been overtaken: of what happened up to the floor it may know nothing.
+    const least = generation < this.#floor ? this.#floor : 0;
     for (const [index, tag] of tags.entries()) {
-      this.#remember(tag, marks.tags[index] ?? { dead: generation, stale: generation });
+      const { dead, stale } = marks.tags[index] ?? { dead: generation, stale: generation };
+      this.#remember(tag, { dead: Math.max(dead, least), stale: Math.max(stale, least) });
     }
   }
 
@@ -106,7 +109,7 @@ export class LogicalTime {
 
   /** Whether news of every new mark can be relied on. If not, a verdict holds only for marks just asked for. */
   get relied(): boolean {
-    return this.#floor !== Number.POSITIVE_INFINITY;
+    return this.#relied;
   }
 
   /**
@@ -114,17 +117,18 @@ export class LogicalTime {
    * before is unknown unless asked for, so marks met earlier are kept only as far as they are above it.
    */
   relyFrom(floor: number): void {
-    for (const [tag, mark] of this.#tags) {
-      if (mark.dead <= floor && mark.stale <= floor) this.#tags.delete(tag);
-      else this.#tags.set(tag, { dead: Math.max(mark.dead, floor), stale: Math.max(mark.stale, floor) });
+    this.#floor = Math.max(this.#floor, floor);
+    for (const [tag, { dead, stale }] of this.#tags) {
+      if (dead <= this.#floor && stale <= this.#floor) this.#tags.delete(tag);
+      else this.#tags.set(tag, { dead: Math.max(dead, this.#floor), stale: Math.max(stale, this.#floor) });
     }
-    this.#floor = floor;
+    this.#relied = true;
     this.#change += 1;
   }
 
   /** Stops to rely on the feed, since news may have been missed. Marks met so far stay as lower bounds. */
   distrust(): void {
-    this.#floor = Number.POSITIVE_INFINITY;
+    this.#relied = false;
     this.#change += 1;
   }
 

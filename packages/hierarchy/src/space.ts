@@ -25,8 +25,8 @@ export class Space {
   #followed = false;
   /** Whether anything may be known here by now, so that losing the feed is a loss. */
   #begun = false;
-  /** How many writes of a key were given up without an answer. */
-  readonly #doubtful = new Map<string, number>();
+  /** Keys of which a write was given up without an answer. */
+  readonly #doubtful = new Set<string>();
   /** The epoch that ended when the feed was lost. */
   #epochBeforeDeafness: number | undefined;
 
@@ -105,18 +105,17 @@ export class Space {
 
   /** A write of a key failed, and nobody knows whether it will still take effect: then its news is the only word of it. */
   doubt(id: string): void {
-    this.#doubtful.set(id, (this.#doubtful.get(id) ?? 0) + 1);
-    const [oldest] = this.#doubtful.keys();
+    this.#doubtful.add(id);
+    const [oldest] = this.#doubtful;
     if (this.#doubtful.size > MAX_DOUBTFUL && oldest !== undefined) this.#doubtful.delete(oldest);
   }
 
-  /** News of a write of this very node. One that was given up takes effect now, behind what was read since. */
+  /**
+   * News of a write of this very node: it may be of one that was given up, and takes effect now, behind what was read since.
+   * Which one it is of cannot be told, so the doubt stays: such a key leaves L1 with every write of it.
+   */
   hearOwn(id: string): void {
-    const times = this.#doubtful.get(id);
-    if (times === undefined) return;
-    if (times > 1) this.#doubtful.set(id, times - 1);
-    else this.#doubtful.delete(id);
-    this.invalidate(id);
+    if (this.#doubtful.has(id)) this.invalidate(id);
   }
 
   // The feed ------------------------------------------------------------------------------------------------------------
