@@ -166,22 +166,17 @@ async function readsAreSilent(bench: Bench): Promise<void> {
 async function batchIsHeard(bench: Bench): Promise<void> {
   const { namespace } = bench;
   const [hearer, doer] = [await bench.follower(), await bench.node()];
-  const keys = Array.from({ length: 3_000 }, (_, index) => `key ${index}`);
+  // More than a backend is likely to do in one step; few enough for a log that is searched from its beginning each time.
+  const keys = Array.from({ length: 600 }, (_, index) => `key ${index}`);
   await doer.l2.write(
     namespace,
     keys.map((key) => ({ key, bytes: bytesOf(key), ...LONG })),
   );
   await doer.l2.expire(namespace, keys);
   await doer.l2.delete(namespace, keys);
+  // News of different keys may come in any order: that of each one has to be waited for.
   for (const what of ['write', 'expire', 'delete']) {
-    await hearer.log.deed(namespace, 'key 2999', what);
-    await hearer.log.deed(namespace, 'key 0', what);
-    await hearer.log.deed(namespace, 'key 1500', what);
-  }
-  for (const key of ['key 1', 'key 1501', 'key 2998']) await hearer.log.deed(namespace, key, 'delete');
-  for (const what of ['write', 'expire', 'delete']) {
-    const heard = hearer.log.deeds(namespace).flatMap((deed) => (deed.what === what ? [deed.key] : []));
-    assert.equal(new Set(heard).size, keys.length, `${what} of every key`);
+    for (const key of keys) await hearer.log.deed(namespace, key, what);
   }
 }
 
