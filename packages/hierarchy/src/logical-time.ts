@@ -11,7 +11,7 @@ import type { L2Mark, L2MarkMode, L2Marks } from '@tierwise/l2';
  */
 export type Verdict = 'alive' | 'stale' | 'dead' | 'unknown';
 
-/** Tags whose marks a node keeps. About 100 bytes each. */
+/** Tags whose marks a node keeps. */
 const MAX_TAGS = 100_000;
 
 export class LogicalTime {
