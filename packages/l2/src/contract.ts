@@ -84,7 +84,8 @@ export interface L2 {
   delete(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<boolean[]>;
 
   /**
-   * Makes entries stale: `freshMs` becomes 0, `keepMs`, bytes and version stay. Revokes leases and sends the news
+   * Makes entries stale, those as well whose time was over already: `freshMs` becomes `-ageMs` (stale since they were written, by
+   * which a hierarchy tells them from those that grew old), `keepMs`, bytes and version stay. Revokes leases and sends the news
    * `{type: 'changed', cause: 'expire'}` as {@link L2.delete} does.
    *
    * @returns per key whether there was an entry.
@@ -130,6 +131,15 @@ export interface L2 {
    * allows, and it waits for another node's load by asking again instead of being woken.
    */
   readonly feed?: L2Feed;
+
+  /**
+   * Capability. Without it, what could not be written during an outage comes back as a deletion: values of that time are loaded
+   * anew, and no older one is served.
+   */
+  readonly replay?: L2Replay;
+
+  /** Capability. Without it, a hierarchy has no transactions. */
+  readonly transactions?: L2Transactions;
 }
 
 /** What an L2 is given by the hierarchy that opens it. */
@@ -348,6 +358,94 @@ export interface L2Feed {
 }
 
 export type L2FeedState = 'alive' | 'deaf';
+
+/** A moment in the store's own order of events, as a node knows it. Opaque, at most 64 characters; `''`: nothing is known. */
+export type L2Moment = string;
+
+/** For how long a store remembers that a key was deleted or expired, at least, in milliseconds. */
+export const DELETION_MEMORY_MS = 60_000;
+
+/**
+ * Replay: what a node that could not reach the store does with the values that it was given meanwhile. Others may have reached
+ * it: what they wrote must not be overwritten, what they invalidated must not come back, and what is older must not stay. All that
+ * is decided by the store's own order of events, never by nodes' clocks.
+ *
+ * `delete` and `expire` leave a note of themselves for {@link DELETION_MEMORY_MS} (bookkeeping, which the namespace's entries and
+ * their count do not show, and `purge` may leave), so that a value cannot come back over them. An older value than that is not
+ * to be replayed; its key is to be deleted instead.
+ */
+export interface L2Replay {
+  /**
+   * The last moment of the store, where it keeps `key`, that this node has heard of. Never a later one than that. Answered from what
+   * is at hand, without asking the store; never throws once `open` was called; works while the store cannot be reached.
+   */
+  moment(namespace: string, key: string): L2Moment;
+
+  /**
+   * Stores values as if it had been done `since`, one by one atomically. Per key, the first of these that holds:
+   *
+   * 1. there is an entry, written after `since`, by {@link L2.write} without a lease or by a replay or a commit → it stays: `kept`;
+   * 2. there is an entry by a fill after `since` (what was loaded may be older than this value, or newer), or the key was
+   *    deleted or expired after `since`, or the store cannot tell, since `since` is `''`, from another life or another server of the
+   *    store, or the entry is → an entry that there is goes, with the news of a `delete`: `dropped`;
+   * 3. else the value is stored, with the news of a `write`: `stored`.
+   *
+   * Leases of the keys are revoked in any case.
+   */
+  replay(namespace: string, entries: readonly L2ReplayWrite[], options?: L2CallOptions): Promise<L2Replayed[]>;
+}
+
+/** A value to be stored as of an earlier moment. */
+export interface L2ReplayWrite extends L2Life {
+  readonly key: string;
+  readonly bytes: Uint8Array;
+  /** {@link L2Replay.moment}, from before the value was written. */
+  readonly since: L2Moment;
+}
+
+/** What became of it: see {@link L2Replay.replay}. */
+export type L2Replayed =
+  | { readonly status: 'stored'; readonly version: number }
+  | { readonly status: 'kept' | 'dropped' };
+
+/**
+ * Transactions: several keys of one namespace read as of one moment, and changed all at once or not at all. Isolation is the
+ * hierarchy's matter, by {@link L2Commit.expect}.
+ */
+export interface L2Transactions {
+  /** As {@link L2.read}, for all keys as of one moment. */
+  read(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<L2Read[]>;
+
+  /**
+   * If every key of `expect` is as it is expected: does all that is ordered, each with what {@link L2.write} and {@link L2.delete}
+   * do beside (leases, news), as one atomic step. Else nothing happens. A key stands in a commit's `writes` and `deletes` once
+   * at most. Up to 1,000 keys.
+   *
+   * @throws {@link L2NotColocatedError} where the store cannot do it for these keys, since they lie on different servers or slots.
+   * Nothing is done then. So for `read`.
+   */
+  commit(namespace: string, commit: L2Commit, options?: L2CallOptions): Promise<L2Committed>;
+}
+
+export interface L2Commit {
+  /** Versions that keys must still have; `undefined`: there must be no entry. */
+  readonly expect: readonly { readonly key: string; readonly version: number | undefined }[];
+  /** Not fills: `lease` is not allowed. */
+  readonly writes: readonly L2Write[];
+  readonly deletes: readonly string[];
+}
+
+export type L2Committed =
+  | {
+      readonly status: 'committed';
+      /** The new entries' versions, in the order of {@link L2Commit.writes}. */
+      readonly versions: readonly number[];
+    }
+  | {
+      readonly status: 'conflict';
+      /** The keys that are not as expected. */
+      readonly keys: readonly string[];
+    };
 
 /** One message of the feed. */
 export type L2News =

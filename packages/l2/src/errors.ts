@@ -4,7 +4,8 @@ export type L2ErrorCode =
   | 'ERR_TIERWISE_L2_IN_USE'
   | 'ERR_TIERWISE_L2_TIMEOUT'
   | 'ERR_TIERWISE_L2_UNAVAILABLE'
-  | 'ERR_TIERWISE_L2_INVALID';
+  | 'ERR_TIERWISE_L2_INVALID'
+  | 'ERR_TIERWISE_L2_NOT_COLOCATED';
 
 /** What every error of a second tier has in common. `cause` is the error underneath, where there is one. */
 export class L2Error extends Error {
@@ -57,5 +58,12 @@ export class L2UnavailableError extends L2Error {
 export class L2InvalidError extends L2Error {
   constructor(backend: string, message: string) {
     super('ERR_TIERWISE_L2_INVALID', backend, message);
+  }
+}
+
+/** The keys of a transaction lie on different servers or slots. Nothing was done. */
+export class L2NotColocatedError extends L2Error {
+  constructor(backend: string, message: string) {
+    super('ERR_TIERWISE_L2_NOT_COLOCATED', backend, message);
   }
 }
