@@ -19,6 +19,14 @@ export {
 export type { HierarchyEvent, HierarchyEventOf, HierarchyEventType } from './events.js';
 export { createHierarchy, type Hierarchy } from './hierarchy.js';
 export type { InvalidationMode } from './invalidate.js';
+export type {
+  Journal,
+  JournalEntry,
+  JournalHost,
+  JournalRecord,
+  JournalStats,
+  JournalTrouble,
+} from './journal.js';
 export type { Loader } from './load.js';
 export type { LoadContext } from './load-context.js';
 export type {
