@@ -18,17 +18,21 @@ const WEIGHTS = {
   'node kill': 2,
   'redis pause': 1.5,
   'redis kill': 1.5,
+  'slot move': 3,
 };
 export type FaultKind = keyof typeof WEIGHTS;
 export const FAULT_KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
 
 const LONGEST_PAUSE_MS = 1_500;
 const LONGEST_KILL_MS = 3_000;
+/** Of a slot, half of whose keys can be written: at both ends of the move. */
+const LONGEST_HALT_MS = 300;
 
 /** Faults that a store of this kind can have. */
 export function possibleFaults(store: Store): readonly FaultKind[] {
   return FAULT_KINDS.filter((kind) => {
     if (kind.startsWith('node')) return true;
+    if (kind === 'slot move') return store.moveSlot !== undefined;
     return kind.startsWith('redis') ? store.servers.length > 0 : store.networks.length > 0;
   });
 }
@@ -65,9 +69,10 @@ export class Faults {
       const index = random.below(this.#nodes.length);
       const lastsMs = random.chance(0.2) ? random.between(2_000, 4_500) : random.between(50, 1_200);
       const delayMs = random.between(20, 900);
-      const subject = kind.startsWith('redis') ? 'redis' : `node ${index}`;
+      const subject = kind.startsWith('redis') || kind === 'slot move' ? 'redis' : `node ${index}`;
       if (!this.#running || this.#busy.has(subject)) continue;
-      const fault = this.#inject(kind, index, lastsMs, delayMs, subject);
+      const fault =
+        kind === 'slot move' ? this.#moveSlot(random, lastsMs) : this.#inject(kind, index, lastsMs, delayMs, subject);
       this.#underWay.add(fault);
       void fault.finally(() => this.#underWay.delete(fault));
     }
@@ -131,6 +136,17 @@ export class Faults {
         break;
     }
     entry.to = now() + delayMs + this.#aftermathMs;
+  }
+
+  /** Keeps no news away: all masters are listened to. */
+  async #moveSlot(random: Random, lastsMs: number): Promise<void> {
+    this.#busy.add('redis');
+    try {
+      const isMoved = await this.#store.moveSlot?.(random, () => this.#sleep(Math.min(lastsMs / 4, LONGEST_HALT_MS)));
+      if (isMoved === true) this.counts.set('slot move', (this.counts.get('slot move') ?? 0) + 1);
+    } finally {
+      this.#busy.delete('redis');
+    }
   }
 
   /** Ends early when all is to be well again. */

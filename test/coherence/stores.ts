@@ -2,11 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Fault, FaultProxy, type Where } from '../support/fault-proxy.js';
-import { startRedisCluster } from '../support/redis-cluster.js';
+import { startRedisCluster, type TestRedisCluster } from '../support/redis-cluster.js';
 import { startSentinels } from '../support/redis-sentinel.js';
 import { startRedisServer, type TestRedisServer } from '../support/redis-server.js';
+import { pickKey } from './keys.js';
 import type { Random } from './random.js';
-import type { L2Place } from './subject.js';
+import { type L2Place, NAMESPACE } from './subject.js';
 
 /** The second tier of a run, and what stands between it and each node. */
 export interface Store {
@@ -16,11 +17,17 @@ export interface Store {
   readonly networks: readonly Network[];
   /** To be frozen and killed; none where there are none. */
   readonly servers: readonly TestRedisServer[];
+  /**
+   * Has a slot with keys of ours go to another master, where there are slots. `meanwhile` is waited for twice on its way: when it has
+   * begun, and when all keys have been moved. @returns whether it was moved: not in the middle of a failover.
+   */
+  readonly moveSlot?: (random: Random, meanwhile: () => Promise<void>) => Promise<boolean>;
   stop(): Promise<void>;
 }
 
 export const STORES: Readonly<Record<string, (nodes: number, random: Random) => Promise<Store>>> = {
   redis: standalone,
+  'redis-tracking': tracked,
   cluster,
   sentinel,
   embedded,
@@ -108,17 +115,38 @@ async function standalone(nodes: number, random: Random): Promise<Store> {
   return networked(nodes, random, [server], placeOf, () => server.stop());
 }
 
+/** One that tells of every change of an entry, whoever made it. */
+async function tracked(nodes: number, random: Random): Promise<Store> {
+  const store = await standalone(nodes, random);
+  return { ...store, places: store.places.map((place) => ({ ...place, tracking: true }) as L2Place) };
+}
+
 /** Three masters, each with a replica. */
 async function cluster(nodes: number, random: Random): Promise<Store> {
   const found = started(await startRedisCluster({ masters: 3, replicated: true }));
   const servers = [...found.masters, ...found.replicas].map(({ server }) => server);
   const placeOf = ({ natMap }: Network): L2Place => ({ kind: 'cluster', nodes: Object.values(natMap), natMap });
-  return networked(nodes, random, servers, placeOf, () => found.stop());
+  return { ...(await networked(nodes, random, servers, placeOf, () => found.stop())), moveSlot: moving(found) };
 }
 
-/** A master, a replica, and who watches over them. Nobody disturbs the watch: it is not what is tested. */
+/** How often a slot that moves is the one of the bookkeeping. */
+const BOOKKEEPING_SHARE = 0.25;
+
+function moving(cluster: TestRedisCluster): NonNullable<Store['moveSlot']> {
+  return async (random, meanwhile) => {
+    const slot = await cluster.slotOf(random.chance(BOOKKEEPING_SHARE) ? `.${NAMESPACE}` : pickKey(random));
+    const masters = await cluster.owners();
+    const from = masters?.find(({ slots }) => slots.some(([first, last]) => first <= slot && slot <= last))?.node;
+    const others = masters?.filter(({ node }) => node !== from);
+    if (from === undefined || others === undefined || others.length === 0) return false;
+    await cluster.moveSlot(slot, from, random.pick(others).node, { begun: meanwhile, moved: meanwhile });
+    return true;
+  };
+}
+
+/** A master, a replica, and the three who watch over them. Nobody disturbs the watch: it is not what is tested. */
 async function sentinel(nodes: number, random: Random): Promise<Store> {
-  const found = started(await startSentinels());
+  const found = started(await startSentinels({ sentinels: 3 }));
   const { addresses: sentinels, name } = found;
   const placeOf = ({ natMap }: Network): L2Place => ({ kind: 'sentinel', sentinels, name, natMap });
   return networked(nodes, random, [found.master, found.replica], placeOf, () => found.stop());

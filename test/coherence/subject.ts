@@ -11,8 +11,8 @@ type NatMap = Readonly<Record<string, Address>>;
 
 /** Where a node finds its second tier. */
 export type L2Place =
-  /** A Redis behind this loopback port. */
-  | { readonly kind: 'redis'; readonly port: number }
+  /** A Redis behind this loopback port. `tracking`: it is to tell of changes by whomever. */
+  | { readonly kind: 'redis'; readonly port: number; readonly tracking?: boolean }
   | { readonly kind: 'cluster'; readonly nodes: readonly Address[]; readonly natMap: NatMap }
   | {
       readonly kind: 'sentinel';
@@ -66,6 +66,9 @@ export interface SubjectModule {
   readonly limits: Limits;
   open(context: SubjectContext): Promise<Subject>;
 }
+
+/** Of every subject that has such a thing. */
+export const NAMESPACE = 'coherence';
 
 /** Of every subject: long enough that what is stale by mistake stays. */
 export const TTL_MS = 60_000;

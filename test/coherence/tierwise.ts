@@ -4,7 +4,7 @@ import { embeddedL2 } from '@tierwise/l2-embedded';
 import { type RedisL2Options, redisL2 } from '@tierwise/l2-redis';
 import type { Limits } from './checker.js';
 import type { Value } from './history.js';
-import { type L2Place, type Subject, type SubjectContext, TTL_MS } from './subject.js';
+import { type L2Place, NAMESPACE, type Subject, type SubjectContext, TTL_MS } from './subject.js';
 
 /** Short ones, so that a run of seconds sees everything that depends on them. */
 const MAX_STALENESS_MS = 1_500;
@@ -25,7 +25,7 @@ export const limits: Limits = {
 export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: SubjectContext): Promise<Subject> {
   const now = () => performance.now() + clockAheadMs;
   const cache = createHierarchy({
-    namespace: 'coherence',
+    namespace: NAMESPACE,
     l2: secondTier(l2, now),
     ttl: TTL_MS,
     maxStaleness: MAX_STALENESS_MS,
@@ -103,7 +103,7 @@ function secondTier(place: L2Place, now: () => number): L2 {
 function whereOf(place: Exclude<L2Place, { kind: 'embedded' }>): RedisL2Options {
   switch (place.kind) {
     case 'redis':
-      return { url: `redis://127.0.0.1:${place.port}` };
+      return { url: `redis://127.0.0.1:${place.port}`, tracking: place.tracking };
     case 'cluster':
       return { cluster: { nodes: place.nodes, natMap: place.natMap } };
     case 'sentinel':

@@ -24,11 +24,21 @@ export interface TestRedisCluster {
   readonly addresses: readonly { host: string; port: number }[];
   /** Starts one more server, a master without slots. */
   join(): Promise<TestClusterNode>;
+  /** The slot of a name that has no braces. */
+  slotOf(name: string): Promise<number>;
+  /** The masters that run, with their slots from … to, or `undefined` while the nodes that run do not agree on them. */
+  owners(): Promise<readonly SlotOwner[] | undefined>;
   /** Moves a slot with all its keys while others read and write, as `redis-cli --cluster reshard` does. */
   moveSlot(slot: number, from: TestClusterNode, to: TestClusterNode, hooks?: MoveHooks): Promise<void>;
   /** Resolves when all nodes that run agree that all slots are served. */
   settled(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** A master, and the slots that it has, as ranges from … to. */
+interface SlotOwner {
+  readonly node: TestClusterNode;
+  readonly slots: readonly (readonly [first: number, last: number])[];
 }
 
 /** Steps of a move at which a test may do something. */
@@ -115,6 +125,23 @@ class Cluster implements TestRedisCluster {
     return node;
   }
 
+  async slotOf(name: string): Promise<number> {
+    const [first] = this.#running;
+    if (first === undefined) throw new Error('no node runs');
+    return Number(await first.admin.call('CLUSTER', 'KEYSLOT', name));
+  }
+
+  async owners(): Promise<readonly SlotOwner[] | undefined> {
+    const lists = await Promise.all(
+      this.#running.map(({ admin }) => admin.call('CLUSTER', 'SLOTS').then(ownersIn, () => undefined)),
+    );
+    const [owners] = lists;
+    if (owners === undefined || lists.some((other) => JSON.stringify(other) !== JSON.stringify(owners)))
+      return undefined;
+    const found = this.#nodes.map((node) => ({ node, slots: owners[node.id] ?? [] }));
+    return found.filter(({ slots }) => slots.length > 0);
+  }
+
   async moveSlot(slot: number, from: TestClusterNode, to: TestClusterNode, hooks: MoveHooks = {}): Promise<void> {
     await to.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id);
     await from.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id);
@@ -130,10 +157,15 @@ class Cluster implements TestRedisCluster {
 
   async settled(): Promise<void> {
     await poll('the cluster is whole', async () => {
-      const running = this.#nodes.filter(({ admin }) => admin.status === 'ready');
-      const infos = await Promise.all(running.map(({ admin }) => admin.call('CLUSTER', 'INFO').then(String, () => '')));
+      const infos = await Promise.all(
+        this.#running.map(({ admin }) => admin.call('CLUSTER', 'INFO').then(String, () => '')),
+      );
       return infos.every((info) => info.includes('cluster_state:ok') && info.includes('cluster_slots_ok:16384'));
     });
+  }
+
+  get #running(): readonly Node[] {
+    return this.#nodes.filter(({ admin }) => admin.status === 'ready');
   }
 
   async stop(): Promise<void> {
@@ -152,6 +184,15 @@ class Cluster implements TestRedisCluster {
       return lists.every(met);
     });
   }
+}
+
+/** Of a reply to `CLUSTER SLOTS`: the slots of each master, by its id. */
+function ownersIn(reply: unknown): Readonly<Record<string, [number, number][]>> {
+  const owners: Record<string, [number, number][]> = {};
+  for (const [first, last, [, , id]] of reply as [number, number, [string, number, string]][]) {
+    owners[id] = [...(owners[id] ?? []), [first, last]];
+  }
+  return Object.fromEntries(Object.entries(owners).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 async function poll(what: string, isSo: () => Promise<boolean>): Promise<void> {
