@@ -279,3 +279,37 @@ test.each([
   );
   expect([l1.get('k'), l1.bytes]).toEqual(['before', 1]);
 });
+
+test('entries are the living ones with all that set was told, the least recently used first, and stay as they were', () => {
+  const { l1, clock, put } = make();
+  put('a', 'A', 1);
+  put('dead', 'D', 1, 5);
+  put('b', 'B', 2, 20);
+  l1.get('a');
+  clock.time = 10;
+  const held = [
+    { key: 'b', value: 'B', bytes: 2, deadline: 20 },
+    { key: 'a', value: 'A', bytes: 1, deadline: Infinity },
+  ];
+  expect(l1.entries()).toEqual(held);
+  expect(l1.entries()).toEqual(held);
+});
+
+test('onStore hears of what was stored and of nothing else, after the removals that made room, and may resize', () => {
+  const heard: string[] = [];
+  const { l1, put } = make({
+    maxBytes: 10,
+    onRemove: (key) => heard.push(`removed ${key}`),
+    onStore: (bytes) => {
+      heard.push(`stored ${bytes}`);
+      if (bytes === 3) l1.resize({ maxBytes: 3 });
+    },
+  });
+  put('a', 'A', 6);
+  put('b', 'B', 7);
+  put('oversize', 'O', 11);
+  put('dead', 'D', 1, -1);
+  put('c', 'C', 3);
+  expect(heard).toEqual(['stored 6', 'removed a', 'stored 7', 'stored 3', 'removed b']);
+  expect([l1.keys(), l1.bytes]).toEqual([['c'], 3]);
+});

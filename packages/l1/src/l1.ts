@@ -22,6 +22,12 @@ export interface L1SetOptions {
   readonly deadline: number;
 }
 
+/** An entry as it is held. */
+export interface L1Held<V> extends L1SetOptions {
+  readonly key: string;
+  readonly value: V;
+}
+
 /**
  * What became of a value that was `set`. In every case the key's earlier value is gone.
  *
@@ -80,6 +86,7 @@ type Removal<V> = readonly [key: string, value: V, cause: Exclude<L1RemovalCause
 export class L1<V extends NonNullable<unknown> | null> {
   readonly #clock: L1Clock;
   readonly #onRemove: L1Options<V>['onRemove'];
+  readonly #onStore: L1Options<V>['onStore'];
   readonly #entries: Recency<Entry<V>>;
   readonly #cleanUp: CleanUp;
   #maxEntries: number;
@@ -105,6 +112,7 @@ export class L1<V extends NonNullable<unknown> | null> {
     this.#entries = new Recency(this.#maxEntries);
     this.#clock = options.clock ?? systemClock;
     this.#onRemove = options.onRemove;
+    this.#onStore = options.onStore;
     this.#cleanUp = new CleanUp(options.timers ?? systemTimers, (most) => this.#removeDead(most));
   }
 
@@ -174,6 +182,7 @@ export class L1<V extends NonNullable<unknown> | null> {
     }
     const result = this.#store(key, new Entry(value, deadline, bytes));
     this.#settle();
+    if (result === 'stored') this.#onStore?.(bytes);
     return result;
   }
 
@@ -202,6 +211,16 @@ export class L1<V extends NonNullable<unknown> | null> {
     const keys: string[] = [];
     for (const [key, entry] of this.#entries.newestFirst()) if (entry.deadline > now) keys.push(key);
     return keys;
+  }
+
+  /** All living entries as of now, the least recently used first: stored again in this order, they are in the same order of use. */
+  entries(): L1Held<V>[] {
+    const now = this.#clock.now();
+    const held: L1Held<V>[] = [];
+    for (const [key, { value, deadline, bytes }] of this.#entries.newestFirst()) {
+      if (deadline > now) held.push({ key, value, deadline, bytes });
+    }
+    return held.reverse();
   }
 
   /**

@@ -50,6 +50,8 @@ export interface L1Options<V> extends L1Bounds {
    * operation (out of a timer, for the clean-up): it should not throw.
    */
   readonly onRemove?: ((key: string, value: V, cause: Exclude<L1RemovalCause, 'cleared'>) => void) | undefined;
+  /** Hears, with its bytes, of each value that `set` has stored; after `onRemove` has heard of those that made room. As for that. */
+  readonly onStore?: ((bytes: number) => void) | undefined;
 }
 
 /** How many entries an L1 holds if it is not told. */
