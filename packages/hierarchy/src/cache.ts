@@ -1,10 +1,10 @@
 import { type BatchLoader, findMany, findOrLoadMany } from './batch.js';
+import { checkFunction, checkNames } from './check.js';
 import { type Definition, type DefinitionOptions, define } from './define.js';
 import { InvalidKeyError, InvalidOptionError, InvalidValueError } from './errors.js';
 import { type InvalidationMode, invalidate, purge } from './invalidate.js';
 import type { Loader } from './load.js';
 import { checkKey, checkNamespace, checkTags } from './names.js';
-import { checkFunction, checkNames } from './options.js';
 import {
   checkLoadOptions,
   checkReadOptions,

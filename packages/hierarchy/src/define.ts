@@ -1,8 +1,8 @@
 import type { BatchLoadContext } from './batch.js';
 import type { Cache } from './cache.js';
+import { checkFunction, checkNames } from './check.js';
 import type { LoadContext } from './load-context.js';
-import { checkFunction, checkNames } from './options.js';
-import { checkReadOptions, POLICY_NAMES, type PolicyOptions, type ReadOptions } from './policy.js';
+import { checkReadOptions, POLICY_NAMES, type PolicyOptions, policyOptionsOf, type ReadOptions } from './policy.js';
 
 /** A kind of value: see {@link Cache.define}. */
 export interface DefinitionOptions<P, V> extends PolicyOptions {
@@ -37,11 +37,12 @@ export interface Definition<P, V> {
 
 export function define<P, V>(cache: Cache, options: DefinitionOptions<P, V>): Definition<P, V> {
   checkNames('define()', options, [...POLICY_NAMES, 'key', 'load', 'loadMany', 'tags']);
-  const { key: keyOf, load, loadMany, tags, ttl, l1Ttl } = options;
+  const { key: keyOf, load, loadMany, tags } = options;
+  const policy = policyOptionsOf(options);
   checkFunction('the option key of define()', keyOf);
   checkFunction('the option load of define()', load);
   const tagsOf = (params: P) => (tags === undefined ? [] : tags(params));
-  const store = (params: P) => ({ ttl, l1Ttl, tags: tagsOf(params) });
+  const store = (params: P) => ({ ...policy, tags: tagsOf(params) });
   const loading = (params: P, reading: ReadOptions | undefined) => {
     checkReadOptions('a definition', reading);
     return { ...store(params), signal: reading?.signal };
@@ -60,8 +61,7 @@ export function define<P, V>(cache: Cache, options: DefinitionOptions<P, V>): De
       const byKey = new Map(list.map((params) => [keyOf(params), params]));
       const paramsOf = (key: string) => byKey.get(key) as P;
       return cache.getOrSetMany<V>(list.map(keyOf), (keys, context) => loadMany(keys.map(paramsOf), context), {
-        ttl,
-        l1Ttl,
+        ...policy,
         signal: reading?.signal,
         tags: (key) => tagsOf(paramsOf(key)),
       });
@@ -71,6 +71,6 @@ export function define<P, V>(cache: Cache, options: DefinitionOptions<P, V>): De
     set: async (params, value) => cache.set(keyOf(params), value, store(params)),
     delete: async (params) => cache.delete(keyOf(params)),
     expire: async (params) => cache.expire(keyOf(params)),
-    touch: async (params) => cache.touch(keyOf(params), { ttl, l1Ttl }),
+    touch: async (params) => cache.touch(keyOf(params), policy),
   };
 }

@@ -7,6 +7,7 @@ export type TierwiseErrorCode =
   | 'ERR_TIERWISE_UNSERIALIZABLE'
   | 'ERR_TIERWISE_ENCRYPTION_KEY'
   | 'ERR_TIERWISE_LOAD_FAILED'
+  | 'ERR_TIERWISE_LOAD_TIMEOUT'
   | 'ERR_TIERWISE_L2_FAILED'
   | 'ERR_TIERWISE_CLOSED';
 
@@ -70,6 +71,21 @@ export class InvalidDurationError extends TierwiseError {
 export class LoadFailedError extends TierwiseError {
   constructor(message: string, place?: ErrorPlace) {
     super('ERR_TIERWISE_LOAD_FAILED', message, { tier: 'source', ...place });
+  }
+}
+
+/** A load, or the wait for another's, passed `loadTimeout`, and there was no stale value to answer with. */
+export class LoadTimeoutError extends TierwiseError {
+  /** The limit that was passed, in milliseconds. */
+  readonly limitMs: number;
+
+  constructor(limitMs: number, place?: ErrorPlace) {
+    super(
+      'ERR_TIERWISE_LOAD_TIMEOUT',
+      `${JSON.stringify(place?.key)} was not loaded within ${limitMs} ms; loadTimeout.hard allows no more`,
+      { tier: 'source', ...place },
+    );
+    this.limitMs = limitMs;
   }
 }
 

@@ -10,7 +10,6 @@ import { FeedWatch } from './feed.js';
 import { L2Guard } from './l2-guard.js';
 import { checkNamespace } from './names.js';
 import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
-import { basePolicy } from './policy.js';
 import { Space } from './space.js';
 import { StallWatch } from './stall.js';
 import { type HierarchyStats, toStats } from './stats.js';
@@ -69,7 +68,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     core.l1.close();
   };
 
-  return Object.assign(new Cache(root, basePolicy(resolved), openSpace), {
+  return Object.assign(new Cache(root, resolved.policy, openSpace), {
     ready: async () => {
       core.work.checkOpen();
       await opening;

@@ -13,6 +13,7 @@ export {
   InvalidValueError,
   L2FailedError,
   LoadFailedError,
+  LoadTimeoutError,
   TierwiseError,
   type TierwiseErrorCode,
 } from './errors.js';
@@ -36,5 +37,5 @@ export type {
   L1Options,
   LeaseOptions,
 } from './options.js';
-export type { LoadOptions, PolicyOptions, ReadOptions, StoreOptions } from './policy.js';
+export type { LoadOptions, LoadTimeoutOptions, PolicyOptions, ReadOptions, StoreOptions } from './policy.js';
 export type { CacheStats, HierarchyStats, TierStats } from './stats.js';

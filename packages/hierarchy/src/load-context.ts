@@ -1,6 +1,6 @@
+import { checkNames } from './check.js';
 import { LoadFailedError } from './errors.js';
 import { checkTags } from './names.js';
-import { checkNames } from './options.js';
 import { POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy, type StoreOptions } from './policy.js';
 
 /** What a loader is given. */

@@ -1,22 +1,19 @@
 import type { L2 } from '@tierwise/l2';
+import { checkNames } from './check.js';
 import { type Clock, systemClock } from './clock.js';
 import { type ByteSize, type Duration, parseByteSize, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import { checkNamespace } from './names.js';
+import { DEFAULT_POLICY, POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy } from './policy.js';
 
-/** Options of {@link createHierarchy}. Only `namespace` is required. */
-export interface HierarchyOptions {
+/** Options of {@link createHierarchy}. Only `namespace` is required. Those of {@link PolicyOptions} are defaults for all calls. */
+export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'> {
   /** Keeps this service's keys apart from others' in the same L2. Required. */
   readonly namespace: string;
   /** Bounds of L1, shared by all namespaces of this hierarchy. */
   readonly l1?: L1Options;
   /** The second tier, such as `redisL2({ url })`. Default: none; then L1 is all there is, and nothing is ever shared. */
   readonly l2?: L2;
-  /**
-   * How long a value is fresh. Default `'10m'`. `0` stores nothing: a load's value goes to those who wait for it, and a `set`
-   * only removes the key's earlier value.
-   */
-  readonly ttl?: Duration;
   /** How old what L1 answers may get while the feed is not known to be alive, or where L2 has none. Default `'10s'`. */
   readonly maxStaleness?: Duration;
   /** How long a single operation of L2 may take; past it, it counts as failed. Default `'2s'`. */
@@ -83,9 +80,9 @@ export interface ResolvedOptions {
   readonly namespace: string;
   readonly maxEntries: number;
   readonly maxBytes: number;
-  readonly l1TtlMs: number;
   readonly l2: L2 | undefined;
-  readonly ttlMs: number;
+  /** What calls use where they say nothing else. */
+  readonly policy: Policy;
   readonly maxStalenessMs: number;
   readonly l2TimeoutMs: number;
   readonly leaseTtlMs: number;
@@ -106,10 +103,10 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   if (options === undefined)
     throw new InvalidOptionError("createHierarchy() needs options, such as { namespace: 'shop' }");
   checkNames('createHierarchy()', options, [
+    ...POLICY_NAMES.filter((name) => name !== 'l1Ttl'),
     'namespace',
     'l1',
     'l2',
-    'ttl',
     'maxStaleness',
     'l2Timeout',
     'lease',
@@ -125,7 +122,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   checkNamespace(options.namespace);
   // By default values, not by `??`: null is no option's value, and no way to say "none" or "for ever".
   const { l1 = {}, lease = {}, l2, compression = {}, encryption, returns = 'frozen', clock = systemClock } = options;
-  const { ttl = '10m', maxStaleness = '10s', l2Timeout = '2s', closeTimeout = '5s' } = options;
+  const { maxStaleness = '10s', l2Timeout = '2s', closeTimeout = '5s' } = options;
   const { maxEntries = 5000, maxBytes = '64mb' } = l1;
   const { ttl: leaseTtl = '5s', wait = '30s' } = lease;
   if (compression !== false) checkNames('compression', compression, ['threshold']);
@@ -138,13 +135,13 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   if (l2 !== undefined && typeof l2.read !== 'function') {
     throw new InvalidOptionError("l2 must be a second tier, such as redisL2({ url }) from '@tierwise/l2-redis'");
   }
+  const l1TtlMs = l1.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(l1.ttl, 'l1.ttl', 1);
   return {
     namespace: options.namespace,
     maxEntries,
     maxBytes: parseByteSize(maxBytes, 'l1.maxBytes'),
-    l1TtlMs: l1.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(l1.ttl, 'l1.ttl', 1),
     l2,
-    ttlMs: parseDuration(ttl, 'ttl'),
+    policy: { ...refinePolicy(DEFAULT_POLICY, options), l1TtlMs },
     maxStalenessMs: parseDuration(maxStaleness, 'maxStaleness'),
     l2TimeoutMs: parseDuration(l2Timeout, 'l2Timeout', 1),
     leaseTtlMs: parseDuration(leaseTtl, 'lease.ttl', 10),
@@ -156,23 +153,4 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
     clock,
   };
-}
-
-/** Refuses options that do not exist: a misspelt one would otherwise be a default in disguise. */
-export function checkNames(where: string, options: object | undefined, allowed: readonly string[]): void {
-  if (options === undefined) return;
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError(`the options of ${where} must be an object, not ${options}`);
-  }
-  for (const name of Object.keys(options)) {
-    if (!allowed.includes(name)) {
-      throw new InvalidOptionError(
-        `${where} has no option ${JSON.stringify(name)}; its options are: ${allowed.join(', ')}`,
-      );
-    }
-  }
-}
-
-export function checkFunction(what: string, given: unknown): void {
-  if (typeof given !== 'function') throw new InvalidOptionError(`${what} must be a function, not ${typeof given}`);
 }

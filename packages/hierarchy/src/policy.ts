@@ -1,13 +1,56 @@
+import { checkNames } from './check.js';
 import { type Duration, parseDuration } from './duration.js';
+import { InvalidOptionError } from './errors.js';
 import { checkTags } from './names.js';
-import { checkNames, type ResolvedOptions } from './options.js';
 
-/** Defaults that a namespace, a definition or a single call can set. The more specific one counts. */
+/** Defaults that the hierarchy, a namespace, a definition or a single call can set. The more specific one counts. */
 export interface PolicyOptions {
-  /** How long the value is fresh. `0` stores nothing. Default: the hierarchy's `ttl`. */
+  /**
+   * How long a value is fresh. `0` stores nothing: a load's value goes to those who wait for it, and a `set` only removes the
+   * key's earlier value. Default `'10m'`.
+   */
   readonly ttl?: Duration | undefined;
+  /** Shortens the `ttl` of each value at random by up to this part of it, 0 to 1, so that they do not all end at once. Default 0. */
+  readonly ttlJitter?: number | undefined;
+  /** The `ttl` of `null`, for loaders and writers that say by it that there is nothing. Default: as any value's. */
+  readonly negativeTtl?: Duration | undefined;
   /** Shortens the life of the value in L1 further. Default: the hierarchy's `l1.ttl`. */
   readonly l1Ttl?: Duration | undefined;
+  /**
+   * For how long after its `ttl` a value is still answered at once, while it is loaded anew behind (RFC 5861). Not for what
+   * was expired by `expire` or `invalidateTags({mode: 'expire'})`. Default 0.
+   */
+  readonly staleWhileRevalidate?: Duration | undefined;
+  /**
+   * For how long after its `ttl` a value is answered if the load fails or takes too long (RFC 5861); an expired one for as long
+   * as it would have been otherwise. Never what was invalidated. Default 0.
+   */
+  readonly staleIfError?: Duration | undefined;
+  /**
+   * After a failed load, a stale value is answered without another load for `first`, doubled with each further failure up to `max`,
+   * shortened at random by up to a quarter. A single duration is `first`. Default `{ first: '1s', max: '1m' }`.
+   */
+  readonly loadBackoff?: Duration | { readonly first?: Duration; readonly max?: Duration } | undefined;
+  /**
+   * The part of its life, 0 to 1, after which the first hit in L1 has a value loaded anew behind, so that it never ends while it is
+   * in use. Varied at random by a tenth. `false`: not. Default `false`.
+   */
+  readonly refreshAhead?: number | false | undefined;
+  /** Bounds on how long a call that loads may take. A single duration is `hard`. */
+  readonly loadTimeout?: Duration | LoadTimeoutOptions | undefined;
+}
+
+/** Bounds on how long a call that loads may take, whether it runs the load or waits for another's. */
+export interface LoadTimeoutOptions {
+  /** From then on a stale value is answered, within `staleIfError`; the load goes on. Default: none. */
+  readonly soft?: Duration;
+  /** From then on the call rejects with `LoadTimeoutError`, or answers with such a stale value. Default `'1m'`. */
+  readonly hard?: Duration;
+  /**
+   * For how much longer than `hard` a load may run for its result to be kept. Past that its signal aborts and what comes is
+   * ignored. `0` aborts at `hard`. Default `'1m'`.
+   */
+  readonly late?: Duration;
 }
 
 /** Options of a single call that stores something. */
@@ -28,27 +71,110 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a stored value's life is decided by, all units parsed. */
+/** What a stored value's life and a load's limits are decided by, all units parsed. */
 export interface Policy {
   readonly ttlMs: number;
+  readonly ttlJitter: number;
+  readonly negativeTtlMs: number | undefined;
   readonly l1TtlMs: number;
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
+  readonly loadBackoff: { readonly firstMs: number; readonly maxMs: number };
+  readonly refreshAhead: number | undefined;
+  readonly loadTimeout: { readonly softMs: number; readonly hardMs: number; readonly lateMs: number };
 }
 
-export const POLICY_NAMES = ['ttl', 'l1Ttl'] as const;
+export const DEFAULT_POLICY: Policy = {
+  ttlMs: 600_000,
+  ttlJitter: 0,
+  negativeTtlMs: undefined,
+  l1TtlMs: Number.POSITIVE_INFINITY,
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: 0,
+  loadBackoff: { firstMs: 1000, maxMs: 60_000 },
+  refreshAhead: undefined,
+  loadTimeout: { softMs: Number.POSITIVE_INFINITY, hardMs: 60_000, lateMs: 60_000 },
+};
+
+export const POLICY_NAMES = [
+  'ttl',
+  'ttlJitter',
+  'negativeTtl',
+  'l1Ttl',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'loadBackoff',
+  'refreshAhead',
+  'loadTimeout',
+] as const;
 const STORE_NAMES = [...POLICY_NAMES, 'tags'];
 const LOAD_NAMES = [...STORE_NAMES, 'signal'];
 
-export function basePolicy(options: ResolvedOptions): Policy {
-  return { ttlMs: options.ttlMs, l1TtlMs: options.l1TtlMs };
+/** Of options with others beside, those that are a policy's. */
+export function policyOptionsOf(options: PolicyOptions): PolicyOptions {
+  return Object.fromEntries(POLICY_NAMES.map((name) => [name, options[name]]));
 }
 
-/** `base` with what `options` says differently. */
+/** `base` with what `options` says differently. @throws typed errors, saying what is allowed. */
 export function refinePolicy(base: Policy, options: PolicyOptions | undefined): Policy {
-  if (options === undefined || (options.ttl === undefined && options.l1Ttl === undefined)) return base;
+  if (options === undefined || !POLICY_NAMES.some((name) => options[name] !== undefined)) return base;
+  const duration = (name: 'ttl' | 'l1Ttl' | 'negativeTtl' | 'staleWhileRevalidate' | 'staleIfError', least = 0) =>
+    options[name] === undefined ? undefined : parseDuration(options[name], name, least);
   return {
-    ttlMs: options.ttl === undefined ? base.ttlMs : parseDuration(options.ttl, 'ttl'),
-    l1TtlMs: options.l1Ttl === undefined ? base.l1TtlMs : parseDuration(options.l1Ttl, 'l1Ttl', 1),
+    ttlMs: duration('ttl') ?? base.ttlMs,
+    ttlJitter: options.ttlJitter === undefined ? base.ttlJitter : checkPart(options.ttlJitter, 'ttlJitter'),
+    negativeTtlMs: duration('negativeTtl') ?? base.negativeTtlMs,
+    l1TtlMs: duration('l1Ttl', 1) ?? base.l1TtlMs,
+    staleWhileRevalidateMs: duration('staleWhileRevalidate') ?? base.staleWhileRevalidateMs,
+    staleIfErrorMs: duration('staleIfError') ?? base.staleIfErrorMs,
+    loadBackoff: options.loadBackoff === undefined ? base.loadBackoff : toBackoff(base, options.loadBackoff),
+    refreshAhead: toRefreshAhead(base, options.refreshAhead),
+    loadTimeout: options.loadTimeout === undefined ? base.loadTimeout : toLoadTimeout(base, options.loadTimeout),
   };
+}
+
+function toBackoff(base: Policy, option: NonNullable<PolicyOptions['loadBackoff']>): Policy['loadBackoff'] {
+  const { first, max } = typeof option === 'object' ? option : { first: option, max: undefined };
+  if (typeof option === 'object') checkNames('loadBackoff', option, ['first', 'max']);
+  const firstMs = first === undefined ? base.loadBackoff.firstMs : parseDuration(first, 'loadBackoff.first');
+  const maxMs = max === undefined ? base.loadBackoff.maxMs : parseDuration(max, 'loadBackoff.max');
+  return { firstMs, maxMs: Math.max(firstMs, maxMs) };
+}
+
+function toLoadTimeout(base: Policy, option: NonNullable<PolicyOptions['loadTimeout']>): Policy['loadTimeout'] {
+  if (typeof option !== 'object') return { ...base.loadTimeout, hardMs: parseDuration(option, 'loadTimeout', 1) };
+  checkNames('loadTimeout', option, ['soft', 'hard', 'late']);
+  const { soft, hard, late } = option;
+  return {
+    softMs: soft === undefined ? base.loadTimeout.softMs : parseDuration(soft, 'loadTimeout.soft'),
+    hardMs: hard === undefined ? base.loadTimeout.hardMs : parseDuration(hard, 'loadTimeout.hard', 1),
+    lateMs: late === undefined ? base.loadTimeout.lateMs : parseDuration(late, 'loadTimeout.late'),
+  };
+}
+
+function toRefreshAhead(base: Policy, option: PolicyOptions['refreshAhead']): number | undefined {
+  if (option === undefined) return base.refreshAhead;
+  return option === false ? undefined : checkPart(option, 'refreshAhead');
+}
+
+function checkPart(part: unknown, name: string): number {
+  if (typeof part === 'number' && part >= 0 && part <= 1) return part;
+  throw new InvalidOptionError(`${name} must be a part between 0 and 1, such as 0.8, not ${JSON.stringify(part)}`);
+}
+
+/** How long a value lives that is stored now: `freshMs` is 0 if it is not to be stored at all. */
+export function lifeOf(policy: Policy, value: unknown): { readonly freshMs: number; readonly keepMs: number } {
+  const ttlMs = value === null ? (policy.negativeTtlMs ?? policy.ttlMs) : policy.ttlMs;
+  if (ttlMs === 0) return { freshMs: 0, keepMs: 0 };
+  const freshMs =
+    policy.ttlJitter === 0 ? ttlMs : Math.max(1, Math.round(ttlMs * (1 - policy.ttlJitter * Math.random())));
+  return { freshMs, keepMs: freshMs + Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs) };
+}
+
+/** The longest that a value of this policy can be kept, in milliseconds. */
+export function longestLifeMs(policy: Policy): number {
+  const ttlMs = Math.max(policy.ttlMs, policy.negativeTtlMs ?? 0);
+  return ttlMs === 0 ? 0 : ttlMs + Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs);
 }
 
 /** Checks the options of a call that stores. @throws typed errors, before anything is done. */
@@ -65,7 +191,7 @@ export function checkLoadOptions(where: string, options: LoadOptions | undefined
   if (options.tags !== undefined) checkTags(options.tags);
 }
 
-/** Checks the options of a call that only reads. */
+/** Checks the options of a call that only reads. @throws typed errors, before anything is done. */
 export function checkReadOptions(where: string, options: ReadOptions | undefined): void {
   if (options !== undefined) checkNames(where, options, ['signal']);
 }
