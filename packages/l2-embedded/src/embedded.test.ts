@@ -107,13 +107,24 @@ test('close() in the middle of a batch waits for the batch', async () => {
   expect(await writing).toHaveLength(2000);
 });
 
-test('an entry that is stale already stays stale since then when it is expired', async () => {
+test('an entry that is stale already is stale since it was written when it is expired', async () => {
   const clock = handClock();
   const { l2 } = await openNode({ dir: temporaryDirectory(), clock });
   await write(l2, 'k', 'v', { freshMs: 1000, keepMs: 60_000 });
   clock.advance(5000);
   await l2.expire('n', ['k']);
-  expect(await l2.read('n', ['k'])).toMatchObject([{ freshMs: -4000, keepMs: 55_000 }]);
+  expect(await l2.read('n', ['k'])).toMatchObject([{ ageMs: 5000, freshMs: -5000, keepMs: 55_000 }]);
+});
+
+test('a clock that is set back makes nothing fresh that was expired, nor does a touch then', async () => {
+  const clock = handClock();
+  const { l2 } = await openNode({ dir: temporaryDirectory(), clock });
+  await write(l2, 'k', 'v', { freshMs: 10_000, keepMs: 60_000 });
+  await l2.expire('n', ['k']);
+  clock.advance(-5000);
+  expect(await l2.read('n', ['k'])).toMatchObject([{ ageMs: 0, freshMs: 0 }]);
+  await l2.touch('n', ['k'], LIFE);
+  expect(await l2.read('n', ['k'])).toMatchObject([{ ageMs: 0, freshMs: 0 }]);
 });
 
 test.runIf(process.platform === 'linux')(

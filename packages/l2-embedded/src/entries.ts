@@ -14,12 +14,13 @@ export function readEntry(tables: Tables, now: number, space: Space, name: strin
   const record = decodeRecordOf(bytes, space.namespace, name);
   if ('damage' in record) return { status: 'damaged', reason: record.damage, version: record.version };
   if (record.goneAt <= now) return undefined;
+  const ageMs = Math.max(0, now - record.writtenAt);
   return {
     status: 'found',
     bytes: record.bytes,
     version: record.version,
-    ageMs: Math.max(0, now - record.writtenAt),
-    freshMs: record.staleAt - now,
+    ageMs,
+    freshMs: isExpired(record) ? 0 - ageMs : record.staleAt - now,
     keepMs: record.goneAt - now,
   };
 }
@@ -65,7 +66,7 @@ export function expireEntry(txn: Transaction, space: Space, name: string): boole
   const record = livingRecord(txn, key, space, name);
   if (record === undefined) return false;
   // Its life's end stays, and so does its row in the index and its size.
-  txn.tables.entries.put(key, encodeRecord({ ...record, staleAt: Math.min(record.staleAt, txn.now) }));
+  txn.tables.entries.put(key, encodeRecord({ ...record, staleAt: record.writtenAt }));
   return true;
 }
 
@@ -74,12 +75,18 @@ export function touchEntry(txn: Transaction, space: Space, name: string, life: L
   const record = livingRecord(txn, key, space, name);
   if (record === undefined) return false;
   const goneAt = txn.now + life.keepMs;
-  const staleAt = record.staleAt > txn.now ? txn.now + life.freshMs : record.staleAt;
+  const isFresh = record.staleAt > txn.now && !isExpired(record);
+  const staleAt = isFresh ? txn.now + life.freshMs : record.staleAt;
   txn.tables.entries.put(key, encodeRecord({ ...record, staleAt, goneAt }));
   txn.tables.expiry.remove(ENTRY, record.goneAt, key);
   txn.tables.expiry.put(ENTRY, goneAt, key);
   txn.changed(space.namespace, name, 'touch');
   return true;
+}
+
+/** Stale since it was written. Not a matter of the clock: one that is set back makes nothing fresh again. */
+function isExpired({ staleAt, writtenAt }: EntryRecord): boolean {
+  return staleAt === writtenAt;
 }
 
 /** Removes what lies under a store key, with its row in the index and its share of the counters. */

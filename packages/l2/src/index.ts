@@ -42,4 +42,12 @@ export {
   L2TimeoutError,
   L2UnavailableError,
 } from './errors.js';
-export { checkDuration, checkGeneration, checkLife, checkNames, checkWrite } from './validate.js';
+export {
+  checkCommit,
+  checkDuration,
+  checkGeneration,
+  checkLife,
+  checkNames,
+  checkReplays,
+  checkWrite,
+} from './validate.js';

@@ -1,4 +1,5 @@
-import type { L2Host, L2LeaseToken, L2Mark, L2News } from './contract.js';
+import { randomUUID } from 'node:crypto';
+import type { L2Host, L2LeaseToken, L2Mark, L2Moment, L2News } from './contract.js';
 
 /** Options of {@link MemoryStore}. */
 export interface MemoryStoreOptions {
@@ -13,6 +14,8 @@ export interface StoredEntry {
   writtenAt: number;
   staleAt: number;
   goneAt: number;
+  /** Whether it was loaded (a fill) or written, by a replay or a commit too. */
+  kind: 'write' | 'fill';
   /** What is wrong with the bytes, if {@link MemoryStore.damage} put them there. */
   damage?: string;
 }
@@ -21,6 +24,8 @@ export interface StoredEntry {
 export interface NamespaceState {
   readonly entries: Map<string, StoredEntry>;
   readonly leases: Map<string, { token: L2LeaseToken; goneAt: number }>;
+  /** When keys were last deleted or expired, by the store's numbers. */
+  readonly deletions: Map<string, { number: number; goneAt: number }>;
   /** Undefined until first asked for, and after {@link MemoryStore.forgetTime}. */
   clock: { generation: number; mark: L2Mark } | undefined;
   readonly marks: Map<string, { mark: L2Mark; goneAt: number }>;
@@ -31,6 +36,8 @@ export class MemoryStore {
   readonly #now: () => number;
   readonly #namespaces = new Map<string, NamespaceState>();
   readonly #hosts = new Map<L2Host, Set<string>>();
+  readonly #heard = new WeakMap<L2Host, L2Moment>();
+  readonly #life = randomUUID();
   #lastNumber = 0;
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -48,11 +55,29 @@ export class MemoryStore {
     return this.#lastNumber;
   }
 
+  /** A node hears of the present moment, by an answer or by news. */
+  tellMoment(host: L2Host): void {
+    this.#heard.set(host, `${this.#life}.${this.#lastNumber}`);
+  }
+
+  /** The last moment in the store's order of events that a node has heard of. */
+  heardBy(host: L2Host): L2Moment {
+    return this.#heard.get(host) ?? '';
+  }
+
+  /** The last number handed out at a moment, or `undefined` where this store cannot tell. */
+  numberAt(moment: L2Moment): number | undefined {
+    const prefix = `${this.#life}.`;
+    if (typeof moment !== 'string' || !moment.startsWith(prefix)) return undefined;
+    const digits = moment.slice(prefix.length);
+    return /^\d{1,16}$/.test(digits) && Number(digits) <= this.#lastNumber ? Number(digits) : undefined;
+  }
+
   /** The state of one namespace, made on first use. */
   namespace(name: string): NamespaceState {
     let state = this.#namespaces.get(name);
     if (state === undefined) {
-      state = { entries: new Map(), leases: new Map(), clock: undefined, marks: new Map() };
+      state = { entries: new Map(), leases: new Map(), deletions: new Map(), clock: undefined, marks: new Map() };
       this.#namespaces.set(name, state);
     }
     return state;
@@ -77,8 +102,10 @@ export class MemoryStore {
   damage(namespace: string, key: string, bytes: Uint8Array): void {
     const [version, writtenAt] = [this.nextNumber(), this.now()];
     const endless = Number.POSITIVE_INFINITY;
-    const entry = { bytes, version, writtenAt, staleAt: endless, goneAt: endless, damage: 'damaged by a test' };
-    this.namespace(namespace).entries.set(key, entry);
+    this.namespace(namespace).entries.set(key, {
+      ...{ bytes, version, writtenAt, staleAt: endless, goneAt: endless },
+      ...{ kind: 'write', damage: 'damaged by a test' },
+    });
   }
 
   /** The namespaces that a node follows. */
@@ -101,7 +128,9 @@ export class MemoryStore {
     for (const [host, followed] of this.#hosts) {
       if (news.namespace !== undefined && !followed.has(news.namespace)) continue;
       queueMicrotask(() => {
-        if (this.#hosts.has(host)) host.onNews(news);
+        if (!this.#hosts.has(host)) return;
+        this.tellMoment(host);
+        host.onNews(news);
       });
     }
   }

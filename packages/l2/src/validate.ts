@@ -1,8 +1,9 @@
-import { type L2Life, type L2Write, MAX_LIFE_MS } from './contract.js';
+import { type L2Commit, type L2Life, type L2ReplayWrite, type L2Write, MAX_LIFE_MS } from './contract.js';
 import { L2InvalidError } from './errors.js';
 
 const MAX_KEY_BYTES = 65_536;
 const MAX_VALUE_BYTES = 64 * 1024 * 1024;
+const MAX_COMMIT_KEYS = 1_000;
 
 /**
  * The checks of arguments that the contract asks of every backend, so that all of them refuse the same things in the same
@@ -64,5 +65,29 @@ export function checkWrite(backend: string, write: L2Write): void {
 export function checkGeneration(backend: string, known: number): void {
   if (!Number.isSafeInteger(known) || known < 0) {
     throw new L2InvalidError(backend, `known must be a whole number, 0 or more, not ${known}`);
+  }
+}
+
+/** Checks what is to be replayed. A moment that cannot be read is no mistake of the caller's: the store cannot tell, then. */
+export function checkReplays(backend: string, entries: readonly L2ReplayWrite[]): void {
+  for (const entry of entries) checkWrite(backend, entry);
+}
+
+/** Checks a commit: no key is changed twice, no write is a fill, and no more keys take part than a store does in one step. */
+export function checkCommit(backend: string, { expect, writes, deletes }: L2Commit): void {
+  const expected = expect.map(({ key }) => key);
+  checkNames(backend, 'key', expected);
+  checkNames(backend, 'key', deletes);
+  for (const write of writes) {
+    checkWrite(backend, write);
+    if (write.lease !== undefined)
+      throw new L2InvalidError(backend, 'a write of a commit is no fill: it takes no lease');
+  }
+  const changed = [...writes.map(({ key }) => key), ...deletes];
+  const distinct = new Set(changed);
+  if (distinct.size < changed.length) throw new L2InvalidError(backend, 'a commit changes each key once at most');
+  const { size } = new Set([...changed, ...expected]);
+  if (size > MAX_COMMIT_KEYS) {
+    throw new L2InvalidError(backend, `a commit may have up to ${MAX_COMMIT_KEYS} keys, not ${size}`);
   }
 }

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { L2, L2Feed, L2Leases, L2LeaseToken, L2Life, L2LogicalTime, L2Read } from '../contract.js';
+import type {
+  L2,
+  L2Feed,
+  L2Leases,
+  L2LeaseToken,
+  L2Life,
+  L2LogicalTime,
+  L2Read,
+  L2Replay,
+  L2Transactions,
+} from '../contract.js';
 import { type L2TestClock, type L2TestStore, realClock } from './harness.js';
 import { NewsLog } from './news-log.js';
 
@@ -12,6 +22,8 @@ export interface TestNode {
   readonly leases: L2Leases;
   readonly time: L2LogicalTime;
   readonly feed: L2Feed;
+  readonly replay: L2Replay;
+  readonly transactions: L2Transactions;
 }
 
 /** A life that no case outlasts. */
@@ -69,6 +81,12 @@ export class Bench {
       },
       get feed() {
         return present(l2.feed, 'feed');
+      },
+      get replay() {
+        return present(l2.replay, 'replay');
+      },
+      get transactions() {
+        return present(l2.transactions, 'transactions');
       },
     };
   }

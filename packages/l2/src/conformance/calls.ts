@@ -9,7 +9,7 @@ export interface Call {
 
 /** One call of each kind that touches a namespace; those of missing capabilities are left out. */
 export function everyCall(l2: L2): Call[] {
-  const { leases, time, feed } = l2;
+  const { leases, time, feed, replay, transactions } = l2;
   const calls: Call[] = [
     { name: 'read', run: (namespace, key, options) => l2.read(namespace, [key], options) },
     {
@@ -45,6 +45,28 @@ export function everyCall(l2: L2): Call[] {
   }
   if (feed !== undefined) {
     calls.push({ name: 'follow', run: (namespace, _key, options) => feed.follow(namespace, options) });
+  }
+  if (replay !== undefined) {
+    calls.push({
+      name: 'replay',
+      run: (namespace, key, options) =>
+        replay.replay(namespace, [{ key, bytes: bytesOf('new'), ...LONG, since: '' }], options),
+    });
+  }
+  if (transactions !== undefined) {
+    const none = { expect: [], writes: [], deletes: [] };
+    calls.push(
+      { name: 'transactions.read', run: (namespace, key, options) => transactions.read(namespace, [key], options) },
+      {
+        name: 'commit of a write',
+        run: (namespace, key, options) =>
+          transactions.commit(namespace, { ...none, writes: [{ key, bytes: bytesOf('new'), ...LONG }] }, options),
+      },
+      {
+        name: 'commit of a delete',
+        run: (namespace, key, options) => transactions.commit(namespace, { ...none, deletes: [key] }, options),
+      },
+    );
   }
   return calls;
 }

@@ -14,7 +14,9 @@ import { logicalTime } from './cases/logical-time.js';
 import { lostTime } from './cases/lost-time.js';
 import { names } from './cases/namespaces.js';
 import { opening } from './cases/opening.js';
-import type { L2Capability } from './harness.js';
+import { replay } from './cases/replay.js';
+import { transactions } from './cases/transactions.js';
+import { L2_CAPABILITIES, type L2Capability } from './harness.js';
 
 /** Every case of the contract, for a backend that declares these capabilities, in the order of the contract. */
 export function casesFor(capabilities: readonly L2Capability[]): L2Case[] {
@@ -32,6 +34,8 @@ export function casesFor(capabilities: readonly L2Capability[]): L2Case[] {
     ...logicalTime,
     ...lostTime,
     ...feed,
+    ...replay,
+    ...transactions,
     ...abort,
   ];
 }
@@ -44,11 +48,10 @@ function declaredCapabilities(capabilities: readonly L2Capability[]): L2Case {
     needs: [],
     async run(bench: Bench) {
       const l2 = bench.unopened();
-      const all: L2Capability[] = ['leases', 'time', 'feed'];
-      const found = all.filter((capability) => l2[capability] !== undefined);
+      const found = L2_CAPABILITIES.filter((capability) => l2[capability] !== undefined);
       assert.deepEqual(
         found,
-        all.filter((capability) => capabilities.includes(capability)),
+        L2_CAPABILITIES.filter((capability) => capabilities.includes(capability)),
       );
     },
   };

@@ -1,7 +1,10 @@
 import type { L2 } from '../contract.js';
 
-/** What a backend may lack, see {@link L2.leases}, {@link L2.time} and {@link L2.feed}. */
-export type L2Capability = 'leases' | 'time' | 'feed';
+/** What a backend may lack: the optional properties of {@link L2}. */
+export type L2Capability = 'leases' | 'time' | 'feed' | 'replay' | 'transactions';
+
+/** All of them. */
+export const L2_CAPABILITIES: readonly L2Capability[] = ['leases', 'time', 'feed', 'replay', 'transactions'];
 
 /** How the suite gets at a backend. The only thing that a backend's author writes. */
 export interface L2Harness {

@@ -14,8 +14,8 @@ export const entries: L2Case[] = casesOf(
       versionsGrow,
     ],
     ['a version never comes back, not by deletion either', versionsDiffer],
-    ['expire makes an entry stale and leaves bytes, version and keepMs', expire],
-    ['an entry that is stale already stays stale when it is expired', expireTwice],
+    ['expire makes an entry stale since it was written, and leaves bytes, version and keepMs', expire],
+    ['expire of an entry that grew stale tells it from one that did not: stale since it was written', expireOfStale],
     ['touch gives a new life, and leaves bytes and version', touch],
     ['touch leaves a stale entry stale, and prolongs how long it is kept', touchOfStale],
     ['touch can shorten a life', touchShortens],
@@ -92,22 +92,31 @@ async function expire(bench: Bench): Promise<void> {
   const version = await put(node, bench.namespace, 'a');
   const before = await found(node, bench.namespace, 'a');
   assert.ok(before.freshMs > 0);
+  await bench.pass(10);
   assert.deepEqual(await node.l2.expire(bench.namespace, ['a']), [true]);
   const after = await found(node, bench.namespace, 'a');
-  assert.ok(after.freshMs <= 0, `freshMs is ${after.freshMs}`);
+  shouldBeExpired(after);
   assert.ok(after.keepMs <= before.keepMs && after.keepMs > LONG.keepMs / 2, `keepMs is ${after.keepMs}`);
   assert.ok(after.ageMs >= before.ageMs);
   assert.equal(after.version, version);
   assert.equal(await textAt(node, bench.namespace, 'a'), 'value');
 }
 
-async function expireTwice(bench: Bench): Promise<void> {
+async function expireOfStale(bench: Bench): Promise<void> {
   const node = await bench.node();
-  await put(node, bench.namespace, 'a');
-  await node.l2.expire(bench.namespace, ['a']);
-  await bench.pass(10);
-  assert.deepEqual(await node.l2.expire(bench.namespace, ['a']), [true]);
-  assert.ok((await found(node, bench.namespace, 'a')).freshMs <= 0);
+  await put(node, bench.namespace, 'a', 'value', { freshMs: 5, keepMs: 600_000 });
+  await bench.pass(20);
+  const old = await found(node, bench.namespace, 'a');
+  assert.ok(old.freshMs <= 0 && old.freshMs > -old.ageMs, JSON.stringify(old));
+  for (let times = 0; times < 2; times++) {
+    assert.deepEqual(await node.l2.expire(bench.namespace, ['a']), [true]);
+    shouldBeExpired(await found(node, bench.namespace, 'a'));
+    await bench.pass(10);
+  }
+}
+
+function shouldBeExpired({ freshMs, ageMs }: { freshMs: number; ageMs: number }): void {
+  assert.ok(freshMs === -ageMs, `freshMs is ${freshMs} at the age of ${ageMs} ms`);
 }
 
 async function touch(bench: Bench): Promise<void> {
@@ -127,7 +136,7 @@ async function touchOfStale(bench: Bench): Promise<void> {
   await node.l2.expire(bench.namespace, ['a']);
   assert.deepEqual(await node.l2.touch(bench.namespace, ['a'], { freshMs: 300_000, keepMs: 900_000 }), [true]);
   const read = await found(node, bench.namespace, 'a');
-  assert.ok(read.freshMs <= 0, `freshMs is ${read.freshMs}`);
+  shouldBeExpired(read);
   assert.ok(read.keepMs > 300_000 && read.keepMs <= 900_000, `keepMs is ${read.keepMs}`);
 }
 

@@ -75,21 +75,25 @@ proveGroups(
     {
       name: 'expire deletes',
       instead: ({ l2 }) => ({ expire: (...args) => l2.delete(...args) }),
-      noticedBy: ['expire makes an entry stale and leaves bytes, version and keepMs'],
+      noticedBy: ['expire makes an entry stale since it was written, and leaves bytes, version and keepMs'],
     },
     {
-      name: 'expire moves the end of freshness to now plus what is missing',
+      name: 'expire makes entries stale from now on',
       instead: (sound) => ({
         expire: async (namespace, keys, options) => {
+          const stale = keys.map((key) => entryOf(sound, namespace, key)?.staleAt ?? 0);
           const answer = await sound.l2.expire(namespace, keys, options);
-          for (const key of keys) {
+          for (const [index, key] of keys.entries()) {
             const entry = entryOf(sound, namespace, key);
-            if (entry !== undefined && entry.staleAt < sound.store.now()) entry.staleAt = sound.store.now() + 1_000;
+            if (entry !== undefined) entry.staleAt = Math.min(stale[index] ?? 0, sound.store.now());
           }
           return answer;
         },
       }),
-      noticedBy: ['an entry that is stale already stays stale when it is expired'],
+      noticedBy: [
+        'expire makes an entry stale since it was written, and leaves bytes, version and keepMs',
+        'expire of an entry that grew stale tells it from one that did not: stale since it was written',
+      ],
     },
     {
       name: 'touch does nothing',

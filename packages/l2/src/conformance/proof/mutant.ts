@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import type { L2, L2Feed, L2Host, L2Leases, L2LogicalTime, L2News } from '../../contract.js';
+import type { L2, L2Feed, L2Host, L2Leases, L2LogicalTime, L2News, L2Replay, L2Transactions } from '../../contract.js';
 import type { MemoryStore } from '../../memory.js';
 import { Bench } from '../bench.js';
 import { casesFor } from '../cases.js';
+import { L2_CAPABILITIES } from '../harness.js';
 import { memoryTestStore } from './memory-harness.js';
 
 /** A sound L2, all of whose capabilities are there, and the store that it is a node on. */
@@ -11,6 +12,8 @@ export interface Sound {
   readonly leases: L2Leases;
   readonly time: L2LogicalTime;
   readonly feed: L2Feed;
+  readonly replay: L2Replay;
+  readonly transactions: L2Transactions;
   readonly store: MemoryStore;
 }
 
@@ -26,7 +29,7 @@ export interface Mutant {
 /** How long cases wait for news that a mutant never sends, in milliseconds. */
 const PATIENCE_MS = 100;
 
-const allCases = casesFor(['leases', 'time', 'feed']);
+const allCases = casesFor(L2_CAPABILITIES);
 
 /**
  * Registers a test for each mutant: every case that is named for it fails. And one for all: no case of these groups is left
@@ -64,9 +67,9 @@ async function expectToFail(title: string, instead: Mutant['instead']): Promise<
 }
 
 function broken(l2: L2, store: MemoryStore, instead: Mutant['instead']): L2 {
-  const { leases, time, feed } = l2;
-  if (leases === undefined || time === undefined || feed === undefined) throw new Error('the sound one lacks a part');
-  return { ...plain(l2), ...instead({ l2, leases, time, feed, store }) } as L2;
+  const { leases, time, feed, replay, transactions } = l2;
+  if (!leases || !time || !feed || !replay || !transactions) throw new Error('the sound one lacks a part');
+  return { ...plain(l2), ...instead({ l2, leases, time, feed, replay, transactions, store }) } as L2;
 }
 
 /** The same L2 without a prototype, so that parts of it can be replaced. */
@@ -85,6 +88,8 @@ function plain(l2: L2): L2 {
     ...(l2.leases && { leases: l2.leases }),
     ...(l2.time && { time: l2.time }),
     ...(l2.feed && { feed: l2.feed }),
+    ...(l2.replay && { replay: l2.replay }),
+    ...(l2.transactions && { transactions: l2.transactions }),
   };
 }
 

@@ -1,0 +1,130 @@
+import {
+  DELETION_MEMORY_MS,
+  type L2LeaseToken,
+  type L2Life,
+  type L2Moment,
+  type L2News,
+  type L2Read,
+} from './contract.js';
+import type { MemoryStore, NamespaceState, StoredEntry } from './memory-store.js';
+
+/** One namespace of a store, as one node reads and changes it. Each deed is one step with its revocations and its news. */
+export class MemorySpace {
+  readonly store: MemoryStore;
+  readonly name: string;
+  readonly state: NamespaceState;
+  readonly #origin: string;
+
+  constructor(store: MemoryStore, name: string, origin: string) {
+    this.store = store;
+    this.name = name;
+    this.state = store.namespace(name);
+    this.#origin = origin;
+  }
+
+  /** The living entry of a key. */
+  entry(key: string): StoredEntry | undefined {
+    const entry = this.state.entries.get(key);
+    return entry !== undefined && entry.goneAt > this.store.now() ? entry : undefined;
+  }
+
+  /** The same, as a read tells it. */
+  found(key: string): L2Read {
+    const entry = this.entry(key);
+    if (entry === undefined) return undefined;
+    if (entry.damage !== undefined) return { status: 'damaged', reason: entry.damage, version: entry.version };
+    const now = this.store.now();
+    return {
+      status: 'found',
+      bytes: entry.bytes.slice(),
+      version: entry.version,
+      ageMs: now - entry.writtenAt,
+      freshMs: entry.staleAt - now,
+      keepMs: entry.goneAt - now,
+    };
+  }
+
+  /** The lease of a key that is in force. */
+  lease(key: string): { token: L2LeaseToken; goneAt: number } | undefined {
+    const lease = this.state.leases.get(key);
+    return lease !== undefined && lease.goneAt > this.store.now() ? lease : undefined;
+  }
+
+  /** Stores an entry. @returns its version. */
+  put(entry: L2Life & { readonly key: string; readonly bytes: Uint8Array }, kind: 'write' | 'fill'): number {
+    const { key, bytes, freshMs, keepMs } = entry;
+    const now = this.store.now();
+    const version = this.store.nextNumber();
+    const life = { writtenAt: now, staleAt: now + freshMs, goneAt: now + keepMs };
+    this.state.leases.delete(key);
+    this.state.entries.set(key, { bytes: bytes.slice(), version, ...life, kind });
+    this.#changed(key, kind);
+    return version;
+  }
+
+  remove(key: string): boolean {
+    const existed = this.entry(key) !== undefined;
+    this.state.entries.delete(key);
+    this.state.leases.delete(key);
+    this.#noteDeletion(key);
+    this.#changed(key, 'delete');
+    return existed;
+  }
+
+  expire(key: string): boolean {
+    const entry = this.entry(key);
+    if (entry !== undefined) entry.staleAt = entry.writtenAt;
+    this.state.leases.delete(key);
+    this.#noteDeletion(key);
+    this.#changed(key, 'expire');
+    return entry !== undefined;
+  }
+
+  touch(key: string, life: L2Life): boolean {
+    const entry = this.entry(key);
+    if (entry === undefined) return false;
+    const now = this.store.now();
+    if (entry.staleAt > now) entry.staleAt = now + life.freshMs;
+    entry.goneAt = now + life.keepMs;
+    this.#changed(key, 'touch');
+    return true;
+  }
+
+  revoke(key: string): void {
+    this.state.leases.delete(key);
+  }
+
+  /** Whether a key is known not to have been deleted or expired after a number. */
+  isUndeletedSince(key: string, number: number): boolean {
+    const deletion = this.state.deletions.get(key);
+    return deletion === undefined || deletion.number <= number;
+  }
+
+  /** The number at a moment, see {@link MemoryStore.numberAt}. */
+  numberAt(moment: L2Moment): number | undefined {
+    return this.store.numberAt(moment);
+  }
+
+  publish(news: Sendable<L2News>): void {
+    this.store.publish({ ...news, namespace: this.name, origin: this.#origin } as L2News);
+  }
+
+  #changed(key: string, cause: 'write' | 'fill' | 'delete' | 'expire' | 'touch'): void {
+    this.publish({ type: 'changed', keys: [key], cause });
+  }
+
+  #noteDeletion(key: string): void {
+    const { deletions } = this.state;
+    const now = this.store.now();
+    // Noted last is noted to the end of the map: the first ones are the first to be forgotten.
+    deletions.delete(key);
+    deletions.set(key, { number: this.store.nextNumber(), goneAt: now + DELETION_MEMORY_MS });
+    for (const [old, { goneAt }] of deletions) {
+      if (goneAt > now) break;
+      deletions.delete(old);
+    }
+  }
+}
+
+/** News but for what every news of a space has in common. */
+type Sendable<News> = News extends L2News ? Omit<News, 'namespace' | 'origin'> : never;
