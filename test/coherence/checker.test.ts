@@ -127,6 +127,39 @@ describe('on another node', () => {
     expect(broken([read('n2#1', 1_012, 1)], young)).toEqual(['started afterwards']);
   });
 
+  test('what happened in the moment of the acknowledgement has happened', () => {
+    expect(broken([read('n2#1', 1_300, 1)], lives({ at: 1, state: 'alive' }, { at: 1_010, state: 'deaf' }))).toEqual(
+      [],
+    );
+    expect(broken([read('n2#1', 1_050, 1)], lives({ at: 1, state: 'deaf' }, { at: 1_010, state: 'alive' }))).toEqual(
+      [],
+    );
+    const young = { lives: [ALIVE, { ...OTHER, startedAt: 1_010 }] };
+    expect(broken([read('n2#1', 1_050, 1)], young)).toEqual([]);
+  });
+
+  test('that turned deaf before the news had to be there: as if disturbed', () => {
+    const soon = lives({ at: 1, state: 'alive' }, { at: 1_110, state: 'deaf' });
+    expect(broken([read('n2#1', 6_210, 1)], soon)).toEqual([]);
+    expect(broken([read('n2#1', 6_211, 1)], soon)).toEqual(['deaf']);
+    const late = lives({ at: 1, state: 'alive' }, { at: 1_111, state: 'deaf' });
+    expect(broken([read('n2#1', 1_300, 1)], late)).toEqual(['undisturbed']);
+  });
+
+  test('whose feed comes and goes: the first time counts', () => {
+    const back = { state: 'alive' } as const;
+    const gone = { state: 'deaf' } as const;
+    const flapping = lives(
+      { at: 900, ...gone },
+      { at: 1_050, ...back },
+      { at: 1_200, ...gone },
+      { at: 3_000, ...back },
+    );
+    expect(broken([read('n2#1', 1_060, 1)], { ...flapping, ...disturbed('n2', 0, 9_999) })).toEqual(['feed came back']);
+    const twice = lives({ at: 1, ...back }, { at: 1_110, ...gone }, { at: 3_000, ...gone });
+    expect(broken([read('n2#1', 6_211, 1)], twice)).toEqual(['deaf']);
+  });
+
   test('that never said that its feed is alive: deaf', () => {
     expect(broken([read('n2#1', 6_111, 1)], lives({ at: 7_000, state: 'alive' }))).toEqual(['deaf']);
   });
@@ -149,12 +182,36 @@ test('a value of another key is wrong, how new it may be', () => {
   expect(broken([read('n2#1', 1_011, 1, { value })], disturbed('n2', 0, 9_999))).toEqual(['foreign']);
 });
 
-test('a value that an unacknowledged attempt wrote is counted apart, since such a write may take effect late', () => {
-  const failed = attempt('n2#1', 500, 510, 'rejected');
-  const operations = [operation('k', 1, [failed, attempt('n1#1', 600, 610)]), OUTDATED];
-  const late = read('n1#1', 1_011, 1, { value: { key: 'k', version: 1, from: failed.name } });
-  const judged = judge({ lives: [ALIVE, OTHER], operations, disturbances: [], reads: [late] }, LIMITS);
-  expect(judged).toMatchObject({ violations: [], unacknowledgedWrites: 1, sameNode: { reads: 0 } });
+test.each(['rejected', 'lost'] as const)(
+  'a value that a %s attempt wrote is counted apart, since such a write may take effect late',
+  (outcome) => {
+    const failed = attempt('n2#1', 500, 510, outcome);
+    const operations = [operation('k', 1, [failed, attempt('n1#1', 600, 610)]), OUTDATED];
+    const late = read('n1#1', 1_011, 1, { value: { key: 'k', version: 1, from: failed.name } });
+    const judged = judge({ lives: [ALIVE, OTHER], operations, disturbances: [], reads: [late] }, LIMITS);
+    expect(judged).toMatchObject({ violations: [], unacknowledgedWrites: 1, sameNode: { reads: 0 } });
+    const inTime = { ...late, begin: 1_010 };
+    expect(judge({ lives: [ALIVE, OTHER], operations, disturbances: [], reads: [inTime] }, LIMITS)).toMatchObject({
+      unacknowledgedWrites: 0,
+    });
+  },
+);
+
+test('operations count from their acknowledgement, in whatever order they were begun or written down', () => {
+  const later = operation('k', 3, [attempt('n1#1', 900, 2_000)]);
+  expect(broken([read('n1#1', 1_500, 1)], { operations: [later, OUTDATED] })).toEqual(['own invalidation']);
+  const twice = operation('k', 2, [attempt('n1#1', 1_000, 1_010), attempt('n1#1', 1_020, 1_030)]);
+  expect(broken([read('n1#1', 1_015, 1)], { operations: [twice] })).toEqual(['own invalidation']);
+});
+
+test('of all that a read broke, the worst is told', () => {
+  const worst = (...acknowledged: [life: string, end: number][]) => {
+    const operations = acknowledged.map(([life, end], i) => operation('k', 2 + i, [attempt(life, end - 10, end)]));
+    const reads = [read('n2#1', 1_200, 1)];
+    return judge({ lives: [ALIVE, OTHER], operations, disturbances: [], reads }, LIMITS).violations;
+  };
+  expect(worst(['n1#1', 1_010], ['n2#1', 1_150])).toMatchObject([{ rule: 'undisturbed', staleMs: 190 }]);
+  expect(worst(['n1#1', 1_010], ['n2#1', 1_050])).toMatchObject([{ rule: 'own invalidation', staleMs: 150 }]);
 });
 
 test('stale reads are counted with how stale they were, allowed or not; each once, by the worst', () => {
@@ -164,6 +221,8 @@ test('stale reads are counted with how stale they were, allowed or not; each onc
   expect(sameNode).toMatchObject({ reads: 1, worstMs: 30 });
   expect(otherNodes.undisturbed).toMatchObject({ reads: 2, worstMs: 40 });
   expect(otherNodes.disturbed).toMatchObject({ reads: 0, worstMs: 0 });
+  const deaf = { operations, reads, disturbances: [], ...lives({ at: 1, state: 'deaf' }) };
+  expect(judge(deaf, LIMITS).otherNodes).toMatchObject({ undisturbed: { reads: 0 }, disturbed: { reads: 2 } });
 });
 
 test('a violation tells which read, which operation, and by how much', () => {

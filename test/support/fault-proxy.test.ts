@@ -55,13 +55,14 @@ class Client {
       });
   }
 
-  /** Connects, and says its name, which comes back. */
-  static async start(proxy: FaultProxy, name: string): Promise<Client> {
+  /** Connects, and says its name, of which so much comes back. */
+  static async start(proxy: FaultProxy, name: string, heard = `I am ${name}\n`): Promise<Client> {
     const client = new Client(proxy.port);
     onTestFinished(() => {
       client.socket.destroy();
     });
-    await client.ask(`I am ${name}`);
+    client.say(`I am ${name}`);
+    await client.until(() => client.heard.startsWith(heard));
     return client;
   }
 
@@ -79,11 +80,27 @@ class Client {
 
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      await new Promise<void>((resolve) => {
-        this.socket.once('data', () => resolve()).once('close', () => resolve());
-      });
+      const controller = new AbortController();
+      const { signal } = controller;
+      await Promise.race([once(this.socket, 'data', { signal }), once(this.socket, 'close', { signal })]).catch(
+        () => {},
+      );
+      controller.abort();
     }
   }
+}
+
+/** The numbers in turn, over and over. */
+function alternating(...numbers: readonly [number, ...number[]]): () => number {
+  let turn = 0;
+  return () => {
+    turn += 1;
+    return numbers[turn % numbers.length] ?? 0;
+  };
+}
+
+function bits(byte: number): number {
+  return [...byte.toString(2)].filter((bit) => bit === '1').length;
 }
 
 test('passes bytes both ways, and the end of a connection', async () => {
@@ -150,6 +167,109 @@ test('a silence swallows one direction without a word; the connection never come
   await next.ask('hello');
   expect(client.heard).toBe('I am a\n');
   expect(client.ended).toBeUndefined();
+});
+
+test('jitter: chunks take longer or shorter, and still come in order', async () => {
+  const { proxy } = await echo();
+  const client = await Client.start(proxy, 'a');
+  const delays = [90, 5, 40];
+  proxy.inject({ kind: 'delay', ms: () => delays.shift() ?? 0 }, { direction: 'toServer' });
+  const answers = [];
+  for (const text of ['first', 'second', 'third']) {
+    answers.push(client.ask(text));
+    // Into a chunk of its own.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const [first = 0, second = 0] = await Promise.all(answers);
+  expect(first).toBeGreaterThan(80);
+  expect(second).toBeGreaterThan(first - 30);
+  expect(client.heard).toBe('I am a\nfirst\nsecond\nthird\n');
+});
+
+test('a throttle lets so many bytes a second pass, all of them, in order', async () => {
+  const { proxy } = await echo();
+  const client = await Client.start(proxy, 'a');
+  const end = proxy.inject({ kind: 'throttle', bytesPerSecond: 10_000 }, { direction: 'toClient' });
+  const text = Array.from({ length: 200 }, (_, i) => `${i}`.padStart(10, '.')).join('');
+  const ms = await client.ask(text);
+  expect(ms).toBeGreaterThan(190);
+  expect(ms).toBeLessThan(2_000);
+  expect(client.heard).toBe(`I am a\n${text}\n`);
+  end();
+  expect(await client.ask('quick')).toBeLessThan(150);
+});
+
+test('corruption turns single bits, and loses nothing', async () => {
+  const { proxy } = await echo();
+  const client = await Client.start(proxy, 'a');
+  const end = proxy.inject(
+    { kind: 'corrupt', oneIn: 4, random: alternating(0.9, 0.9, 0.9, 0.1) },
+    { direction: 'toClient' },
+  );
+  client.socket.setEncoding('latin1');
+  client.say('abcdefg');
+  await client.until(() => client.heard.length === 15);
+  const heard = [...client.heard.slice(7)].map((char) => char.charCodeAt(0));
+  const changed = heard.filter((code, index) => code !== 'abcdefg\n'.charCodeAt(index));
+  expect(changed.length).toBeGreaterThan(0);
+  expect(changed.length).toBeLessThan(8);
+  for (const [index, code] of heard.entries()) expect(bits(code ^ 'abcdefg\n'.charCodeAt(index))).toBeLessThan(2);
+  end();
+  await client.ask('whole again');
+});
+
+test('a cut after so many bytes: these pass, then the connection is reset; new ones have as many', async () => {
+  const { proxy, served } = await echo();
+  const client = await Client.start(proxy, 'a');
+  const end = proxy.inject({ kind: 'cut', afterBytes: 4 }, { direction: 'toClient' });
+  const lost = new Promise((resolve) => served[0]?.once('error', resolve));
+  client.say('abcdefg');
+  await client.until(() => client.ended !== undefined);
+  // Node takes a reset that comes right behind bytes for an end, so the server's side must tell.
+  expect(client.heard).toBe('I am a\nabcd');
+  expect(await lost).toMatchObject({ code: 'ECONNRESET' });
+  const next = await Client.start(proxy, 'b', 'I a');
+  await next.until(() => next.ended !== undefined);
+  expect(next.heard).toBe('I am');
+  end();
+  await Client.start(proxy, 'c');
+});
+
+test('a half-open connection: the server has let go, the client is not told and hears nothing; new ones work', async () => {
+  const { proxy, served } = await echo();
+  const client = await Client.start(proxy, 'a');
+  const lost = new Promise((resolve) => served[0]?.once('error', resolve));
+  expect(proxy.forsake('a')).toBe(1);
+  expect(await lost).toMatchObject({ code: 'ECONNRESET' });
+  client.say('hello?');
+  const next = await Client.start(proxy, 'b');
+  await next.ask('hello');
+  expect(client.heard).toBe('I am a\n');
+  expect(client.ended).toBeUndefined();
+  client.socket.end();
+  await client.until(() => client.ended !== undefined);
+  await expect.poll(() => proxy.connections()).toBe(1);
+});
+
+test('a black hole in one direction: the server hears, the client does not', async () => {
+  const { proxy, served } = await echo();
+  const client = await Client.start(proxy, 'a');
+  proxy.inject({ kind: 'silence' }, { direction: 'toClient' });
+  const heard = once(served[0] as Socket, 'data');
+  client.say('hello?');
+  expect(String(await heard)).toBe('hello?\n');
+  expect(client.heard).toBe('I am a\n');
+});
+
+test('refuses connections, and accepts them again on the same port', async () => {
+  const { proxy } = await echo();
+  const client = await Client.start(proxy, 'a');
+  const accept = proxy.refuse();
+  await client.until(() => client.ended !== undefined);
+  const [error] = await once(connect(proxy.port, '127.0.0.1'), 'error');
+  expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+  await accept();
+  await Client.start(proxy, 'b');
 });
 
 test('a server that is gone looks like one: the client is reset', async () => {

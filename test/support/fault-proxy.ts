@@ -1,15 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { type Fault, Pipe } from './fault-pipe.js';
+
+export type { Fault } from './fault-pipe.js';
 
 /** `toServer`: requests. `toClient`: replies, and whatever the server pushes. */
 type Direction = 'toServer' | 'toClient';
-
-/** What is to be done to bytes that pass. */
-export type Fault =
-  /** Each chunk is held back for so many milliseconds. The order of bytes stays. */
-  | { readonly kind: 'delay'; readonly ms: () => number }
-  /** Nothing passes, and nothing says so: a half-open connection if in one direction, a cable pulled out if in both. */
-  | { readonly kind: 'silence' };
 
 /** Where a fault works. What is left out means all. */
 export interface Where {
@@ -33,6 +29,7 @@ export class FaultProxy {
   readonly #server: Server;
   readonly #links = new Set<Link>();
   readonly #faults = new Set<{ readonly fault: Fault; readonly where: Where }>();
+  #port = 0;
 
   private constructor(options: FaultProxyOptions) {
     this.#options = options;
@@ -41,14 +38,13 @@ export class FaultProxy {
 
   static async start(options: FaultProxyOptions): Promise<FaultProxy> {
     const proxy = new FaultProxy(options);
-    proxy.#server.listen(0, '127.0.0.1');
-    await once(proxy.#server, 'listening');
+    await proxy.#listen();
     return proxy;
   }
 
   /** Where clients connect to. */
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   /** How many connections there are. */
@@ -77,10 +73,35 @@ export class FaultProxy {
     return links.length;
   }
 
+  /**
+   * Leaves connections half open: the server's side is reset, the client is not told, and what it says goes nowhere. New ones work.
+   *
+   * @returns how many there were.
+   */
+  forsake(label?: string): number {
+    const links = [...this.#links].filter((link) => label === undefined || link.label === label);
+    for (const link of links) link.forsake();
+    return links.length;
+  }
+
+  /** Cuts all connections, and has new ones refused. @returns how to accept them again. */
+  refuse(): () => Promise<void> {
+    this.#server.close();
+    this.cut();
+    return () => this.#listen();
+  }
+
   async stop(): Promise<void> {
     this.cut();
+    if (!this.#server.listening) return;
     this.#server.close();
     await once(this.#server, 'close');
+  }
+
+  async #listen(): Promise<void> {
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.#port = (this.#server.address() as AddressInfo).port;
   }
 
   #accept(client: Socket): void {
@@ -113,15 +134,19 @@ class Link {
   constructor(client: Socket, server: Socket, host: LinkHost) {
     this.#sockets = [client, server];
     this.#host = host;
-    const requests = new Pipe(server, () => host.faults(this.label, 'toServer'));
-    const replies = new Pipe(client, () => host.faults(this.label, 'toClient'));
+    const cut = () => this.reset();
+    const requests = new Pipe(server, () => host.faults(this.label, 'toServer'), cut);
+    const replies = new Pipe(client, () => host.faults(this.label, 'toClient'), cut);
     client.on('data', (chunk: Buffer) => {
       this.label = host.labelOf(chunk) ?? this.label;
       requests.pass(chunk);
     });
     server.on('data', (chunk: Buffer) => replies.pass(chunk));
-    client.on('end', () => requests.end());
-    server.on('end', () => replies.end());
+    client.on('end', () => {
+      if (server.destroyed) client.end();
+      else requests.finish();
+    });
+    server.on('end', () => replies.finish());
     // A reset, or a refusal: the other side learns of it as of what else happens, by and by.
     client.on('error', () => requests.break());
     server.on('error', () => replies.break());
@@ -137,67 +162,15 @@ class Link {
     this.#end();
   }
 
+  /** Leaves the client with a connection that leads nowhere. */
+  forsake(): void {
+    reset(this.#sockets[1]);
+  }
+
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#host.onEnd();
-  }
-}
-
-type Parcel = { readonly due: number } & ({ readonly chunk: Buffer } | { readonly end: 'finish' | 'reset' });
-
-/** One direction of a link. Keeps the order of what passes, its end included. */
-class Pipe {
-  readonly #to: Socket;
-  readonly #faults: () => readonly Fault[];
-  readonly #queue: Parcel[] = [];
-  /** When the last parcel is due: none that comes after it is due earlier. */
-  #lastDue = 0;
-  #silent = false;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(to: Socket, faults: () => readonly Fault[]) {
-    this.#to = to;
-    this.#faults = faults;
-    to.on('close', () => clearTimeout(this.#timer));
-  }
-
-  pass(chunk: Buffer): void {
-    this.#post((due) => ({ due, chunk }));
-  }
-
-  end(): void {
-    this.#post((due) => ({ due, end: 'finish' }));
-  }
-
-  break(): void {
-    this.#post((due) => ({ due, end: 'reset' }));
-  }
-
-  #post(parcel: (due: number) => Parcel): void {
-    const faults = this.#faults();
-    const delayMs = faults.reduce((sum, fault) => sum + (fault.kind === 'delay' ? fault.ms() : 0), 0);
-    this.#silent ||= faults.some(({ kind }) => kind === 'silence');
-    if (this.#silent) return;
-    this.#lastDue = Math.max(this.#lastDue, performance.now() + delayMs);
-    this.#queue.push(parcel(this.#lastDue));
-    if (this.#queue.length === 1) this.#deliver();
-  }
-
-  #deliver(): void {
-    for (;;) {
-      const [parcel] = this.#queue;
-      if (parcel === undefined || this.#to.destroyed) return;
-      const waitMs = parcel.due - performance.now();
-      if (waitMs > 0) {
-        this.#timer = setTimeout(() => this.#deliver(), waitMs);
-        return;
-      }
-      this.#queue.shift();
-      if ('chunk' in parcel) this.#to.write(parcel.chunk);
-      else if (parcel.end === 'finish') this.#to.end();
-      else reset(this.#to);
-    }
   }
 }
 
