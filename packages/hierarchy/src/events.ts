@@ -1,4 +1,6 @@
 import type { L2FeedState, L2MarkMode, L2News } from '@tierwise/l2';
+import type { Incident, IncidentPhase } from './incident.js';
+import type { JournalTrouble } from './journal.js';
 
 /** Where an event happened. */
 interface At {
@@ -45,6 +47,13 @@ export type HierarchyEvent =
     })
   | { readonly type: 'l2-error'; readonly operation: string; readonly error: unknown }
   | { readonly type: 'feed'; readonly state: L2FeedState }
+  | {
+      /** The circuit breaker opened, lets one probe through, or closed. */
+      readonly type: 'breaker';
+      readonly state: 'closed' | 'open' | 'half-open';
+    }
+  | { readonly type: 'journal'; readonly trouble: JournalTrouble }
+  | { readonly type: 'incident'; readonly phase: IncidentPhase; readonly incident: Incident }
   | {
       /** A peer (or another program) changed something. */
       readonly type: 'news';

@@ -7,6 +7,8 @@ import type { Entry } from './entry.js';
 import { L2FailedError } from './errors.js';
 import { Events, type HierarchyEventOf, type HierarchyEventType } from './events.js';
 import { FeedWatch } from './feed.js';
+import type { IncidentList } from './incident.js';
+import { IncidentWatch } from './incident-watch.js';
 import { L2Guard } from './l2-guard.js';
 import { checkNamespace } from './names.js';
 import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
@@ -31,6 +33,9 @@ export interface Hierarchy extends Cache {
   /** The figures of all namespaces together and apart, and of L1. */
   stats(): HierarchyStats;
 
+  /** What goes wrong right now, and what went wrong of late. */
+  incidents(): IncidentList;
+
   /**
    * Ends the hierarchy: lets no call begin, waits for loads and writes under way for `closeTimeout` (then aborts them), closes L2.
    * Nothing of it keeps the process alive afterwards. Idempotent, never rejects. Calls afterwards reject with
@@ -47,7 +52,7 @@ export interface Hierarchy extends Cache {
 export function createHierarchy(options: HierarchyOptions): Hierarchy {
   const resolved = resolveOptions(options);
   const spaces = new Map<string, Space>();
-  const { core, opening, isOurs, stop } = wire(resolved, spaces);
+  const { core, incidents, opening, isOurs, stop } = wire(resolved, spaces);
 
   const openSpace = (name: string): Space => {
     checkNamespace(name);
@@ -77,6 +82,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     on: <T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void) =>
       core.events.on(type, listener),
     stats: () => hierarchyStats(core),
+    incidents: () => incidents.list(),
     close: () => {
       closing ??= close();
       return closing;
@@ -90,6 +96,7 @@ function wire(
   spaces: Map<string, Space>,
 ): {
   core: Core;
+  incidents: IncidentWatch;
   /** Settles when L2 has opened or failed to, within the time limit. */
   opening: Promise<void>;
   /** Whether the L2 belongs to no other hierarchy. */
@@ -109,12 +116,15 @@ function wire(
       for (const space of spaces.values()) space.lose('reset');
     },
   });
+  const incidents = new IncidentWatch({ ...options, events, options: options.incidents, l1: () => l1 });
   const l1 = new L1<Entry>({
     maxEntries: options.maxEntries,
     maxBytes: options.maxBytes,
     clock: stalls,
     timers: clock,
+    onStore: (bytes) => incidents.stored(bytes),
     onRemove: (_, entry, cause) => {
+      if (cause === 'entries' || cause === 'bytes') incidents.evicted();
       if (!events.wants('evict') || cause === 'replaced' || cause === 'deleted') return;
       events.emit({ type: 'evict', namespace: entry.space.name, key: entry.key, cause });
     },
@@ -181,8 +191,9 @@ function wire(
   const stop = () => {
     stopWaiting();
     stalls.stop();
+    incidents.close();
   };
-  return { core, opening, isOurs: () => ours, stop };
+  return { core, incidents, opening, isOurs: () => ours, stop };
 }
 
 function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {

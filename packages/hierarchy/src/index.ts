@@ -19,6 +19,8 @@ export {
 } from './errors.js';
 export type { HierarchyEvent, HierarchyEventOf, HierarchyEventType } from './events.js';
 export { createHierarchy, type Hierarchy } from './hierarchy.js';
+export type { Incident, IncidentKind, IncidentList, IncidentPhase, IncidentSeverity } from './incident.js';
+export type { IncidentHandler, IncidentOptions, MemoryOptions } from './incident-options.js';
 export type { InvalidationMode } from './invalidate.js';
 export type {
   Journal,
@@ -38,4 +40,5 @@ export type {
   LeaseOptions,
 } from './options.js';
 export type { LoadOptions, LoadTimeoutOptions, PolicyOptions, ReadOptions, StoreOptions } from './policy.js';
+export type { MeasureMemory, MemoryUse } from './pressure.js';
 export type { CacheStats, HierarchyStats, TierStats } from './stats.js';

@@ -3,6 +3,7 @@ import { checkNames } from './check.js';
 import { type Clock, systemClock } from './clock.js';
 import { type ByteSize, type Duration, parseByteSize, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
+import { type IncidentOptions, type ResolvedIncidentOptions, resolveIncidentOptions } from './incident-options.js';
 import { checkNamespace } from './names.js';
 import { DEFAULT_POLICY, POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy } from './policy.js';
 
@@ -30,6 +31,8 @@ export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'> {
    * `'copy'`: a copy of its own for each read, free to be changed.
    */
   readonly returns?: 'frozen' | 'copy';
+  /** What counts as an incident, and what is done about it. */
+  readonly incidents?: IncidentOptions;
   /** How long `close()` waits for loads and writes under way before it aborts them. Default `'5s'`. */
   readonly closeTimeout?: Duration;
   /** Time. Default: the process' monotonic clock. For tests. */
@@ -90,6 +93,7 @@ export interface ResolvedOptions {
   readonly compressionThreshold: number | undefined;
   readonly encryption: EncryptionOptions | undefined;
   readonly copies: boolean;
+  readonly incidents: ResolvedIncidentOptions;
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
 }
@@ -113,6 +117,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     'compression',
     'encryption',
     'returns',
+    'incidents',
     'closeTimeout',
     'clock',
   ]);
@@ -150,6 +155,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
       compression === false ? undefined : parseByteSize(compression.threshold ?? '1kb', 'compression.threshold'),
     encryption,
     copies: returns === 'copy',
+    incidents: resolveIncidentOptions(options.incidents),
     closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
     clock,
   };

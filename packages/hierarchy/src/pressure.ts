@@ -1,0 +1,182 @@
+import { getHeapStatistics } from 'node:v8';
+import type { Clock } from './clock.js';
+
+/** How much memory is used, and how much there may be, in bytes: of whatever is the nearest to its limit. */
+export interface MemoryUse {
+  readonly used: number;
+  readonly limit: number;
+}
+
+export type MeasureMemory = () => MemoryUse;
+
+/**
+ * V8's heap against its limit, or the whole process against its container's (values that L1 holds encoded lie outside of V8's
+ * heap), whichever is nearer to its end. Takes some microseconds.
+ */
+export function heapPressure(): MemoryUse {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  const heap = { used, limit };
+  const container = process.constrainedMemory();
+  // Without a limit, the system says 0 or something beyond all memory.
+  if (container <= 0 || container > 2 ** 50) return heap;
+  const process_ = { used: process.memoryUsage.rss(), limit: container };
+  return process_.used / process_.limit > heap.used / heap.limit ? process_ : heap;
+}
+
+/** What can be made smaller. */
+export interface Shrinkable {
+  /** What it holds now. */
+  readonly size: number;
+  readonly bytes: number;
+  resize(bounds: { maxEntries: number; maxBytes: number }): void;
+}
+
+export interface PressureOptions {
+  readonly clock: Clock;
+  /** Its bounds as they were asked for. */
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly high: number;
+  readonly low: number;
+  readonly floor: number;
+  readonly intervalMs: number;
+  readonly measure: MeasureMemory;
+  /** Memory is short, or still is. Whoever hears it may call {@link Pressure.shrink}. */
+  readonly onPressure: (state: PressureState) => void;
+  /** Memory is not short any more, and what was shrunk has its bounds back. */
+  readonly onRelief: (state: PressureState) => void;
+}
+
+/** For reports. */
+export interface PressureState {
+  /** What is used of the limit: 0 to 1. */
+  readonly share: number;
+  readonly usedBytes: number;
+  readonly limitBytes: number;
+  /** The present bounds. */
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+}
+
+/** One step down leaves this share of what is held. */
+const STEP_DOWN = 0.75;
+
+/** One step up gives this share of the full bounds back. */
+const STEP_UP = 0.125;
+
+/** A look is worth it before its time when this share of the limit was filled since the last one. */
+const FILLED_SHARE = 1 / 64;
+
+/** The longest wait between two steps up, in looks. */
+const MAX_PATIENCE = 64;
+
+/**
+ * Notices that memory gets short while L1 is being filled, lets it shrink step by step, and grow back when there is room again. A cache
+ * may use what is left over; it must not be what ends the process.
+ *
+ * It looks when L1 is filled, once an interval, and sooner if much is filled at once. While memory is short (or L1 small for that) a timer
+ * looks as well, so that it ends though nobody fills L1. Between the two thresholds nothing changes, and after each time that growing back
+ * was too much, the next step up waits twice as long: L1 settles near what there is room for.
+ */
+export class Pressure {
+  readonly #options: PressureOptions;
+  readonly #target: () => Shrinkable;
+  #lookAt = Number.NEGATIVE_INFINITY;
+  #filled = 0;
+  #enough = Number.POSITIVE_INFINITY;
+  #isShort = false;
+  #maxEntries: number;
+  #maxBytes: number;
+  /** Looks between two steps up. */
+  #patience = 1;
+  #sinceStep = 0;
+  #hasGrown = false;
+  #timer: unknown;
+
+  constructor(options: PressureOptions, target: () => Shrinkable) {
+    this.#options = options;
+    this.#target = target;
+    this.#maxEntries = options.maxEntries;
+    this.#maxBytes = options.maxBytes;
+  }
+
+  /** To be called with the bytes of each value that was stored. Costs a look at the clock. */
+  filled(bytes: number): void {
+    this.#filled += bytes;
+    if (this.#filled >= this.#enough || this.#options.clock.now() >= this.#lookAt) this.#look();
+  }
+
+  /** One step down, unless it is at its floor. */
+  shrink(): void {
+    const { maxEntries, maxBytes, floor } = this.#options;
+    const { size, bytes } = this.#target();
+    if (this.#hasGrown) this.#patience = Math.min(this.#patience * 2, MAX_PATIENCE);
+    this.#hasGrown = false;
+    this.#bound(
+      Math.max(1, Math.floor(Math.max(size * STEP_DOWN, maxEntries * floor))),
+      Math.max(1, Math.floor(Math.max(bytes * STEP_DOWN, maxBytes * floor))),
+    );
+  }
+
+  close(): void {
+    this.#options.clock.clearTimer(this.#timer);
+    this.#lookAt = Number.POSITIVE_INFINITY;
+    this.#enough = Number.POSITIVE_INFINITY;
+  }
+
+  #look(): void {
+    const { clock, high, low, intervalMs, measure, onPressure, onRelief } = this.#options;
+    const { used, limit } = measure();
+    this.#filled = 0;
+    this.#enough = limit * FILLED_SHARE;
+    this.#lookAt = clock.now() + intervalMs;
+    this.#sinceStep += 1;
+    const share = used / limit;
+    const state = () => ({
+      share,
+      usedBytes: used,
+      limitBytes: limit,
+      maxEntries: this.#maxEntries,
+      maxBytes: this.#maxBytes,
+    });
+    if (share >= high) {
+      this.#isShort = true;
+      this.#sinceStep = 0;
+      onPressure(state());
+    } else if (this.#isShort && share < low && this.#isWhole) {
+      this.#isShort = false;
+      this.#patience = 1;
+      this.#hasGrown = false;
+      onRelief(state());
+    } else if (this.#isShort && share < low && this.#sinceStep >= this.#patience) {
+      this.#grow();
+    }
+    if (this.#isShort) this.#tick();
+  }
+
+  get #isWhole(): boolean {
+    return this.#maxEntries === this.#options.maxEntries && this.#maxBytes === this.#options.maxBytes;
+  }
+
+  #grow(): void {
+    const { maxEntries, maxBytes } = this.#options;
+    this.#sinceStep = 0;
+    this.#hasGrown = true;
+    this.#bound(
+      Math.min(maxEntries, Math.ceil(this.#maxEntries + maxEntries * STEP_UP)),
+      Math.min(maxBytes, Math.ceil(this.#maxBytes + maxBytes * STEP_UP)),
+    );
+  }
+
+  #bound(maxEntries: number, maxBytes: number): void {
+    this.#maxEntries = Math.min(maxEntries, this.#options.maxEntries);
+    this.#maxBytes = Math.min(maxBytes, this.#options.maxBytes);
+    this.#target().resize({ maxEntries: this.#maxEntries, maxBytes: this.#maxBytes });
+  }
+
+  #tick(): void {
+    const { clock, intervalMs } = this.#options;
+    clock.clearTimer(this.#timer);
+    this.#timer = clock.setTimer(() => this.#look(), intervalMs);
+  }
+}
