@@ -36,8 +36,11 @@ export interface JournalHost {
 export type JournalTrouble =
   /** The disk does not take records (full, read-only …): they are in memory from now on. `error`: why. */
   | { readonly type: 'failing'; readonly error: unknown }
-  /** It takes them again, and has those that were in memory. */
-  | { readonly type: 'recovered' }
+  /**
+   * It takes them again, and has those that were in memory. `entries`: what earlier processes left, where the log could not be read
+   * when it was opened (in use by another process, for one). They are older than all that was appended since.
+   */
+  | { readonly type: 'recovered'; readonly entries?: readonly JournalEntry[] }
   /** Bytes that are no records were found and skipped; a torn end was cut. */
   | {
       readonly type: 'damaged';
