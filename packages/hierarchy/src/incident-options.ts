@@ -53,7 +53,7 @@ export interface MemoryOptions {
   readonly high?: number;
   /** Below this share, it is not any more. Default 0.7. */
   readonly low?: number;
-  /** L1 does not shrink below this share of its bounds. Default 0.0625. */
+  /** L1 does not shrink below this share of what it held when memory got short. Default 0.0625. */
   readonly floor?: number;
   /** The least time between two looks, while L1 is being filled. Default `'1s'`. */
   readonly interval?: Duration;

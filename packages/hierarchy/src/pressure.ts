@@ -10,12 +10,18 @@ export interface MemoryUse {
 export type MeasureMemory = () => MemoryUse;
 
 /**
+ * V8 counts its young generation (three semi-spaces of 16 MiB each, by default) into the limit of the heap, but what lives on has to find
+ * its place in the old one, and the process ends when that is full.
+ */
+const YOUNG_BYTES = 48 * 1024 * 1024;
+
+/**
  * V8's heap against its limit, or the whole process against its container's (values that L1 holds encoded lie outside of V8's
  * heap), whichever is nearer to its end. Takes some microseconds.
  */
 export function heapPressure(): MemoryUse {
-  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
-  const heap = { used, limit };
+  const { used_heap_size: used, heap_size_limit: most } = getHeapStatistics();
+  const heap = { used, limit: Math.max(most - YOUNG_BYTES, most / 2) };
   const container = process.constrainedMemory();
   // Without a limit, the system says 0 or something beyond all memory.
   if (container <= 0 || container > 2 ** 50) return heap;
@@ -61,8 +67,8 @@ export interface PressureState {
 /** One step down leaves this share of what is held. */
 const STEP_DOWN = 0.75;
 
-/** One step up gives this share of the full bounds back. */
-const STEP_UP = 0.125;
+/** One step up makes the bounds so many times as large. */
+const STEP_UP = 1.25;
 
 /** A look is worth it before its time when this share of the limit was filled since the last one. */
 const FILLED_SHARE = 1 / 64;
@@ -87,6 +93,9 @@ export class Pressure {
   #isShort = false;
   #maxEntries: number;
   #maxBytes: number;
+  /** What it held when memory got short: the bounds may be far beyond that. */
+  #heldEntries = 0;
+  #heldBytes = 0;
   /** Looks between two steps up. */
   #patience = 1;
   #sinceStep = 0;
@@ -108,13 +117,13 @@ export class Pressure {
 
   /** One step down, unless it is at its floor. */
   shrink(): void {
-    const { maxEntries, maxBytes, floor } = this.#options;
+    const { floor } = this.#options;
     const { size, bytes } = this.#target();
     if (this.#hasGrown) this.#patience = Math.min(this.#patience * 2, MAX_PATIENCE);
     this.#hasGrown = false;
     this.#bound(
-      Math.max(1, Math.floor(Math.max(size * STEP_DOWN, maxEntries * floor))),
-      Math.max(1, Math.floor(Math.max(bytes * STEP_DOWN, maxBytes * floor))),
+      Math.max(1, Math.floor(Math.max(size * STEP_DOWN, this.#heldEntries * floor))),
+      Math.max(1, Math.floor(Math.max(bytes * STEP_DOWN, this.#heldBytes * floor))),
     );
   }
 
@@ -140,7 +149,7 @@ export class Pressure {
       maxBytes: this.#maxBytes,
     });
     if (share >= high) {
-      this.#isShort = true;
+      if (!this.#isShort) this.#begin();
       this.#sinceStep = 0;
       onPressure(state());
     } else if (this.#isShort && share < low && this.#isWhole) {
@@ -154,18 +163,21 @@ export class Pressure {
     if (this.#isShort) this.#tick();
   }
 
+  #begin(): void {
+    this.#isShort = true;
+    const { size, bytes } = this.#target();
+    this.#heldEntries = size;
+    this.#heldBytes = bytes;
+  }
+
   get #isWhole(): boolean {
     return this.#maxEntries === this.#options.maxEntries && this.#maxBytes === this.#options.maxBytes;
   }
 
   #grow(): void {
-    const { maxEntries, maxBytes } = this.#options;
     this.#sinceStep = 0;
     this.#hasGrown = true;
-    this.#bound(
-      Math.min(maxEntries, Math.ceil(this.#maxEntries + maxEntries * STEP_UP)),
-      Math.min(maxBytes, Math.ceil(this.#maxBytes + maxBytes * STEP_UP)),
-    );
+    this.#bound(Math.ceil(this.#maxEntries * STEP_UP), Math.ceil(this.#maxBytes * STEP_UP));
   }
 
   #bound(maxEntries: number, maxBytes: number): void {
