@@ -10,7 +10,7 @@ import { acquireStore, releaseStore } from './store.js';
 import type { Transaction } from './transaction.js';
 
 l2Conformance('embedded', {
-  capabilities: ['leases', 'time', 'feed'],
+  capabilities: ['leases', 'time', 'feed', 'replay', 'transactions'],
   async setup(): Promise<L2TestStore> {
     const dir = mkdtempSync(join(tmpdir(), 'tierwise-conformance-'));
     let now = Date.now();

@@ -2,6 +2,7 @@ import type { L2Host } from '@tierwise/l2';
 import { Call } from './call.js';
 import { FeedReader } from './feed.js';
 import { locate } from './location.js';
+import type { Moments } from './moments.js';
 import type { ResolvedOptions } from './options.js';
 import { acquireStore, releaseStore, type Store } from './store.js';
 import { Sweeper } from './sweeper.js';
@@ -20,6 +21,7 @@ export async function connect(
   options: ResolvedOptions,
   host: L2Host,
   follows: ReadonlySet<string>,
+  moments: Moments,
 ): Promise<Connection> {
   const store = await acquireStore(locate(options.dir, options.durability));
   let feed: FeedReader | undefined;
@@ -27,11 +29,21 @@ export async function connect(
     const actor: Actor = {
       origin: host.origin,
       now: () => Math.max(0, Math.floor(options.clock.now())),
+      hear: (number) => moments.hear(number),
     };
-    feed = new FeedReader(store, { follows, onNews: host.onNews, onFeedState: host.onFeedState }, options);
+    const { onNews, onFeedState } = host;
+    feed = new FeedReader(
+      store,
+      { follows, onNews, onFeedState, onUpToDate: (number) => moments.hear(number) },
+      options,
+    );
     // Writes the counters as they are: that the store can be written is known then, and the doorbell hears that it
     // works.
-    await store.write(actor, (txn) => txn.tables.writeCounters(txn.counters));
+    const life = await store.write(actor, (txn) => {
+      txn.tables.writeCounters(txn.counters);
+      return txn.tables.ensureLife();
+    });
+    moments.begin(life);
     const sweeper = new Sweeper(store, actor, options);
     sweeper.wake();
     return { store, actor, sweeper, feed };

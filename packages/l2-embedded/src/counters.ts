@@ -15,15 +15,39 @@ export interface Counters {
   logNext: number;
   /** What all messages of the log take. */
   logBytes: number;
+  /** How many deletions are noted. */
+  notes: number;
+  /** The highest number of a note that was forgotten before its time. */
+  forgotten: number;
 }
 
 /** The layout of the directory that this version writes and reads. */
 export const LAYOUT = 1;
 
-const FIELDS = ['format', 'lastNumber', 'bytes', 'entries', 'logFirst', 'logNext', 'logBytes'] as const;
+const FIELDS = [
+  'format',
+  'lastNumber',
+  'bytes',
+  'entries',
+  'logFirst',
+  'logNext',
+  'logBytes',
+  'notes',
+  'forgotten',
+] as const;
 
 export function newCounters(): Counters {
-  return { format: LAYOUT, lastNumber: 0, bytes: 0, entries: 0, logFirst: 1, logNext: 1, logBytes: 0 };
+  return {
+    format: LAYOUT,
+    lastNumber: 0,
+    bytes: 0,
+    entries: 0,
+    logFirst: 1,
+    logNext: 1,
+    logBytes: 0,
+    notes: 0,
+    forgotten: 0,
+  };
 }
 
 export function encodeCounters(counters: Counters): Buffer {
@@ -36,7 +60,8 @@ export function encodeCounters(counters: Counters): Buffer {
 
 export function decodeCounters(buffer: Buffer): Counters {
   const counters = newCounters();
-  FIELDS.forEach((field, index) => {
+  // What a store of an earlier version has not counted yet is 0.
+  FIELDS.slice(0, buffer.length / 8).forEach((field, index) => {
     counters[field] = buffer.readDoubleLE(index * 8);
   });
   return counters;

@@ -4,6 +4,7 @@ import {
   checkLife,
   checkNames,
   checkWrite,
+  DELETION_MEMORY_MS,
   type L2,
   type L2CallOptions,
   type L2Feed,
@@ -20,14 +21,13 @@ import {
   type L2Marks,
   type L2MarksOptions,
   type L2Read,
+  type L2Replay,
   type L2TimeOptions,
+  type L2Transactions,
   type L2Write,
   type L2Written,
-  MAX_LIFE_MS,
 } from '@tierwise/l2';
 import { nextTurn, partsOf } from './batches.js';
-import type { Call } from './call.js';
-import type { Connection } from './connection.js';
 import { deleteEntry, expireEntry, readEntry, touchEntry, writeEntry } from './entries.js';
 import { evict } from './expiry.js';
 import { acquire, refusal, release, renew } from './leases.js';
@@ -35,15 +35,9 @@ import { advance, marks, marksOfSnapshot } from './logical-time.js';
 import { EmbeddedNode } from './node.js';
 import { type EmbeddedL2Options, NAME, resolveOptions } from './options.js';
 import { type PurgeProgress, purgeEntries, purgeLeases } from './purge.js';
-import { type Space, spaceOf } from './space.js';
-import type { Transaction } from './transaction.js';
-
-/** How much of a batch one transaction does, so that neither the event loop nor other writers wait for long. */
-const KEYS_A_STEP = 256;
-const BYTES_A_STEP = 4 * 1024 * 1024;
-
-/** How many entries a write evicts itself; what is over is left to the sweeper. */
-const EVICTIONS_A_STEP = 1000;
+import { replayIn, shortestLife } from './replay.js';
+import { BYTES_A_STEP, checkedSpace, EVICTIONS_A_STEP, KEYS_A_STEP, Steps } from './steps.js';
+import { transactionsIn } from './transactions.js';
 
 /**
  * A second tier on local disk: one directory, shared by all processes of the machine that name it. LMDB underneath, so
@@ -58,7 +52,10 @@ export function embeddedL2(options: EmbeddedL2Options): L2 {
 
 class EmbeddedL2 implements L2 {
   readonly name = NAME;
+  readonly replay: L2Replay;
+  readonly transactions: L2Transactions;
   readonly #node: EmbeddedNode;
+  readonly #steps: Steps;
 
   readonly leases: L2Leases = {
     acquire: (namespace, requests, ttlMs, options) => this.#acquire(namespace, requests, ttlMs, options),
@@ -73,13 +70,16 @@ class EmbeddedL2 implements L2 {
 
   readonly feed: L2Feed = {
     follow: async (namespace, options) => {
-      this.#enter(options);
+      this.#steps.enter(options);
       this.#node.follows.add(checkedSpace(namespace).namespace);
     },
   };
 
   constructor(options: EmbeddedL2Options) {
     this.#node = new EmbeddedNode(resolveOptions(options));
+    this.#steps = new Steps(this.#node);
+    this.replay = replayIn(this.#steps);
+    this.transactions = transactionsIn(this.#steps);
   }
 
   open(host: L2Host): Promise<void> {
@@ -91,62 +91,69 @@ class EmbeddedL2 implements L2 {
   }
 
   async read(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<L2Read[]> {
-    const { store, actor } = this.#enter(options);
+    const { store, actor } = this.#steps.enter(options);
     const space = checkedSpace(namespace, keys);
     const answers: L2Read[] = [];
     for (const part of partsOf(keys, KEYS_A_STEP)) {
       if (answers.length > 0) {
         await nextTurn();
-        this.#enter(options);
+        this.#steps.enter(options);
       }
       store.read((tables) => {
         const now = actor.now();
-        for (const key of part) answers.push(readEntry(tables, now, space, key));
+        for (const key of part) {
+          const answer = readEntry(tables, now, space, key);
+          if (answer?.status === 'found') this.#node.moments.hear(answer.version);
+          answers.push(answer);
+        }
       });
     }
     return answers;
   }
 
   async write(namespace: string, entries: readonly L2Write[], options?: L2CallOptions): Promise<L2Written[]> {
-    const { sweeper } = this.#enter(options);
+    const { sweeper } = this.#steps.enter(options);
     const space = checkedSpace(namespace);
     for (const entry of entries) checkWrite(NAME, entry);
     const { maxBytes } = this.#node.options;
     let isOverCap = false;
     const parts = partsOf(entries, KEYS_A_STEP, (entry) => entry.bytes.byteLength, BYTES_A_STEP);
-    const written = await this.#inSteps('write', parts, options, (txn, part) => {
+    const written = await this.#steps.inSteps('write', parts, options, (txn, part) => {
       const firstVersion = txn.counters.lastNumber + 1;
       const answers = part.map((entry) => writeEntry(txn, space, entry, maxBytes));
       isOverCap = !evict(txn, maxBytes, EVICTIONS_A_STEP, firstVersion);
       return answers;
     });
     if (isOverCap) sweeper.hurry();
-    else if (entries.length > 0)
-      sweeper.expect(entries.reduce((least, { keepMs }) => Math.min(least, keepMs), MAX_LIFE_MS));
+    else if (entries.length > 0) sweeper.expect(shortestLife(entries));
     return written;
   }
 
   async delete(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<boolean[]> {
-    this.#enter(options);
+    const { sweeper } = this.#steps.enter(options);
     const space = checkedSpace(namespace, keys);
-    return this.#inSteps('delete', partsOf(keys, KEYS_A_STEP), options, (txn, part) =>
+    const there = await this.#steps.inSteps('delete', partsOf(keys, KEYS_A_STEP), options, (txn, part) =>
       part.map((key) => deleteEntry(txn, space, key)),
     );
+    if (keys.length > 0) sweeper.expect(DELETION_MEMORY_MS);
+    return there;
   }
 
   async expire(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<boolean[]> {
-    this.#enter(options);
+    const { sweeper } = this.#steps.enter(options);
     const space = checkedSpace(namespace, keys);
-    return this.#inSteps('expire', partsOf(keys, KEYS_A_STEP), options, (txn, part) =>
+    const there = await this.#steps.inSteps('expire', partsOf(keys, KEYS_A_STEP), options, (txn, part) =>
       part.map((key) => expireEntry(txn, space, key)),
     );
+    if (keys.length > 0) sweeper.expect(DELETION_MEMORY_MS);
+    return there;
   }
 
   async touch(namespace: string, keys: readonly string[], life: L2Life, options?: L2CallOptions): Promise<boolean[]> {
-    const { sweeper } = this.#enter(options);
+    const { sweeper } = this.#steps.enter(options);
     const space = checkedSpace(namespace, keys);
     checkLife(NAME, life);
-    const touched = await this.#inSteps('touch', partsOf(keys, KEYS_A_STEP), options, (txn, part) =>
+    const touched = await this.#steps.inSteps('touch', partsOf(keys, KEYS_A_STEP), options, (txn, part) =>
       part.map((key) => touchEntry(txn, space, key, life)),
     );
     sweeper.expect(life.keepMs);
@@ -154,20 +161,20 @@ class EmbeddedL2 implements L2 {
   }
 
   async purge(namespace: string, options?: L2CallOptions): Promise<number> {
-    this.#enter(options);
+    this.#steps.enter(options);
     const space = checkedSpace(namespace);
     // Each step is bounded by itself: how long a purge takes depends on how much there is.
     let entries: PurgeProgress = { next: space.prefix, removed: 0 };
     while (entries.next !== undefined) {
       const from = entries;
-      entries = await this.#inOne('purge', options, (txn) => purgeEntries(txn, space, from, KEYS_A_STEP));
+      entries = await this.#steps.inOne('purge', options, (txn) => purgeEntries(txn, space, from, KEYS_A_STEP));
     }
     let leases: Buffer | undefined = space.prefix;
     while (leases !== undefined) {
       const from: Buffer = leases;
-      leases = await this.#inOne('purge', options, (txn) => purgeLeases(txn, space, from, KEYS_A_STEP));
+      leases = await this.#steps.inOne('purge', options, (txn) => purgeLeases(txn, space, from, KEYS_A_STEP));
     }
-    await this.#inOne('purge', options, (txn) => txn.reset(namespace, 'purge'));
+    await this.#steps.inOne('purge', options, (txn) => txn.reset(namespace, 'purge'));
     return entries.removed;
   }
 
@@ -175,9 +182,9 @@ class EmbeddedL2 implements L2 {
     options?.signal?.throwIfAborted();
     const begin = performance.now();
     try {
-      const { store, feed } = this.#enter(options);
+      const { store, feed } = this.#steps.enter(options);
       // An empty transaction changes nothing, but shows that nobody sits on the lock.
-      const counters = await this.#inOne('health', options, (txn) => ({ ...txn.counters }));
+      const counters = await this.#steps.inOne('health', options, (txn) => ({ ...txn.counters }));
       const { maxBytes } = this.#node.options;
       return {
         status: 'up',
@@ -198,7 +205,7 @@ class EmbeddedL2 implements L2 {
     ttlMs: number,
     options?: L2CallOptions,
   ): Promise<L2LeaseAnswer[]> {
-    const { store, actor, sweeper } = this.#enter(options);
+    const { store, actor, sweeper } = this.#steps.enter(options);
     const keys = requests.map((request) => request.key);
     const space = checkedSpace(namespace, keys);
     checkDuration(NAME, 'a lease', ttlMs);
@@ -208,7 +215,7 @@ class EmbeddedL2 implements L2 {
       const refused = store.read((tables) => refusal(tables, actor.now(), space, only.key, only.seen));
       if (refused !== undefined) return [refused];
     }
-    const answers = await this.#inSteps('acquire', partsOf(requests, KEYS_A_STEP), options, (txn, part) =>
+    const answers = await this.#steps.inSteps('acquire', partsOf(requests, KEYS_A_STEP), options, (txn, part) =>
       part.map(({ key, seen }) => acquire(txn, space, key, seen, ttlMs)),
     );
     sweeper.expect(ttlMs);
@@ -222,20 +229,20 @@ class EmbeddedL2 implements L2 {
     ttlMs: number,
     options?: L2CallOptions,
   ): Promise<boolean> {
-    this.#enter(options);
+    this.#steps.enter(options);
     const space = checkedSpace(namespace, [key]);
     checkDuration(NAME, 'a lease', ttlMs);
-    return this.#inOne('renew', options, (txn) => renew(txn, space, key, token, ttlMs));
+    return this.#steps.inOne('renew', options, (txn) => renew(txn, space, key, token, ttlMs));
   }
 
   async #release(namespace: string, key: string, token: L2LeaseToken, options?: L2CallOptions): Promise<boolean> {
-    this.#enter(options);
+    this.#steps.enter(options);
     const space = checkedSpace(namespace, [key]);
-    return this.#inOne('release', options, (txn) => release(txn, space, key, token));
+    return this.#steps.inOne('release', options, (txn) => release(txn, space, key, token));
   }
 
   async #marks(namespace: string, tags: readonly string[], options: L2MarksOptions): Promise<L2Marks> {
-    const { store, actor, sweeper } = this.#enter(options);
+    const { store, actor, sweeper } = this.#steps.enter(options);
     const { known, ensureMs } = options;
     const space = checkedSpace(namespace);
     checkNames(NAME, 'tag', tags);
@@ -247,7 +254,7 @@ class EmbeddedL2 implements L2 {
       checkDuration(NAME, 'ensureMs', ensureMs);
       sweeper.expect(ensureMs);
     }
-    return this.#inOne('marks', options, (txn) => marks(txn, space, tags, known, ensureMs));
+    return this.#steps.inOne('marks', options, (txn) => marks(txn, space, tags, known, ensureMs));
   }
 
   async #advance(
@@ -256,48 +263,11 @@ class EmbeddedL2 implements L2 {
     mode: L2MarkMode,
     options: L2TimeOptions,
   ): Promise<number> {
-    this.#enter(options);
+    this.#steps.enter(options);
     const space = checkedSpace(namespace);
     checkNames(NAME, 'tag', tags ?? []);
     checkGeneration(NAME, options.known);
     if (mode !== 'dead' && mode !== 'stale') throw new L2InvalidError(NAME, `there is no mode ${mode}`);
-    return this.#inOne('advance', options, (txn) => advance(txn, space, tags, mode, options.known));
+    return this.#steps.inOne('advance', options, (txn) => advance(txn, space, tags, mode, options.known));
   }
-
-  /** What every call begins with. */
-  #enter(options: L2CallOptions | undefined): Connection {
-    return this.#node.connection(options?.signal);
-  }
-
-  /** One call that is one transaction. */
-  #inOne<T>(operation: string, options: L2CallOptions | undefined, deed: (txn: Transaction) => T): Promise<T> {
-    return this.#node.call(operation, options, (connection, call) => this.#transact(connection, call, deed));
-  }
-
-  /** One call that is a transaction for each part of a batch. */
-  #inSteps<I, A>(
-    operation: string,
-    parts: Iterable<readonly I[]>,
-    options: L2CallOptions | undefined,
-    deed: (txn: Transaction, part: readonly I[]) => A[],
-  ): Promise<A[]> {
-    return this.#node.call(operation, options, async (connection, call) => {
-      const answers: A[] = [];
-      for (const part of parts) answers.push(...(await this.#transact(connection, call, (txn) => deed(txn, part))));
-      return answers;
-    });
-  }
-
-  async #transact<T>({ store, actor }: Connection, call: Call, deed: (txn: Transaction) => T): Promise<T> {
-    return store.write(actor, (txn) => {
-      call.check();
-      return deed(txn);
-    });
-  }
-}
-
-function checkedSpace(namespace: string, keys: readonly string[] = []): Space {
-  checkNames(NAME, 'namespace', [namespace]);
-  checkNames(NAME, 'key', keys);
-  return spaceOf(namespace);
 }

@@ -1,8 +1,16 @@
 import type { L2Life, L2Read, L2Write, L2Written } from '@tierwise/l2';
+import { noteDeletion } from './deletions.js';
 import { ENTRY } from './expiry-index.js';
 import { storeKey } from './key-codec.js';
 import { leaseInForce, revoke } from './lease-table.js';
-import { type DamagedRecord, decodeRecord, decodeRecordOf, type EntryRecord, encodeRecord } from './record.js';
+import {
+  type DamagedRecord,
+  decodeRecord,
+  decodeRecordOf,
+  type EntryKind,
+  type EntryRecord,
+  encodeRecord,
+} from './record.js';
 import type { Space } from './space.js';
 import type { Tables } from './tables.js';
 import type { Transaction } from './transaction.js';
@@ -27,34 +35,37 @@ export function readEntry(tables: Tables, now: number, space: Space, name: strin
 
 /** Stores one entry, or refuses a fill whose lease is not in force. */
 export function writeEntry(txn: Transaction, space: Space, write: L2Write, maxBytes: number): L2Written {
-  const { key: name, lease, bytes, freshMs, keepMs } = write;
+  const { key: name, lease } = write;
+  if (lease === undefined) return { status: 'stored', version: storeEntry(txn, space, write, 'write', maxBytes) };
   const key = storeKey(space.prefix, name);
-  if (lease !== undefined && leaseInForce(txn.tables, txn.now, key)?.token !== lease) return { status: 'refused' };
+  if (leaseInForce(txn.tables, txn.now, key)?.token !== lease) return { status: 'refused' };
+  return { status: 'stored', version: storeEntry(txn, space, write, 'fill', maxBytes) };
+}
+
+/** Stores one entry, with the end of its key's lease and the news. Returns its version. */
+export function storeEntry(
+  txn: Transaction,
+  space: Space,
+  write: Pick<L2Write, 'key' | 'bytes' | 'freshMs' | 'keepMs'>,
+  kind: Exclude<EntryKind, 'unknown'>,
+  maxBytes: number,
+): number {
+  const { key: name, bytes, freshMs, keepMs } = write;
+  const key = storeKey(space.prefix, name);
   revoke(txn, key);
   removeEntry(txn, key);
   const version = txn.nextNumber();
-  putEntry(
-    txn,
-    key,
-    {
-      version,
-      writtenAt: txn.now,
-      staleAt: txn.now + freshMs,
-      goneAt: txn.now + keepMs,
-      namespace: space.namespace,
-      key: name,
-      bytes,
-    },
-    maxBytes,
-  );
-  txn.changed(space.namespace, name, lease === undefined ? 'write' : 'fill');
-  return { status: 'stored', version };
+  const life = { writtenAt: txn.now, staleAt: txn.now + freshMs, goneAt: txn.now + keepMs };
+  putEntry(txn, key, { kind, version, ...life, namespace: space.namespace, key: name, bytes }, maxBytes);
+  txn.changed(space.namespace, name, kind);
+  return version;
 }
 
 export function deleteEntry(txn: Transaction, space: Space, name: string): boolean {
   const key = storeKey(space.prefix, name);
   const removed = removeEntry(txn, key);
   revoke(txn, key);
+  noteDeletion(txn, key);
   txn.changed(space.namespace, name, 'delete');
   return removed !== undefined && isThere(removed, txn.now);
 }
@@ -62,6 +73,7 @@ export function deleteEntry(txn: Transaction, space: Space, name: string): boole
 export function expireEntry(txn: Transaction, space: Space, name: string): boolean {
   const key = storeKey(space.prefix, name);
   revoke(txn, key);
+  noteDeletion(txn, key);
   txn.changed(space.namespace, name, 'expire');
   const record = livingRecord(txn, key, space, name);
   if (record === undefined) return false;

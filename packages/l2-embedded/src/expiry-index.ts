@@ -3,16 +3,17 @@ import type { Database } from 'lmdb';
 /**
  * What expires, in the order in which it does: rows `<kind> <goneAt, 8 bytes big-endian> <store key>` without a value.
  *
- * The rule that the sweeper relies on: whatever is stored has a row at its `goneAt` or before it. Entries have exactly
- * one, at their `goneAt`, since eviction goes by it. A lease that is renewed, or a mark that is kept for longer, leaves
+ * The rule that the sweeper relies on: whatever is stored has a row at its `goneAt` or before it. Entries, and the notes of
+ * deletions, have exactly one, at their `goneAt`, since what goes first to keep a bound goes by it. A lease that is renewed, or a mark that is kept for longer, leaves
  * its row where it was: the sweeper finds it too early and moves it. That saves a write each time.
  */
-export type Kind = typeof ENTRY | typeof LEASE | typeof MARK;
+export type Kind = typeof ENTRY | typeof LEASE | typeof MARK | typeof NOTE;
 
 export const ENTRY = 1;
 export const LEASE = 2;
 export const MARK = 3;
-export const KINDS: readonly Kind[] = [ENTRY, LEASE, MARK];
+export const NOTE = 4;
+export const KINDS: readonly Kind[] = [ENTRY, LEASE, MARK, NOTE];
 
 const NOTHING = Buffer.alloc(0);
 const PREFIX_BYTES = 9;
@@ -21,7 +22,7 @@ const PREFIX_BYTES = 9;
 export interface ExpiryRow {
   readonly kind: Kind;
   readonly goneAt: number;
-  /** The key of the entry, lease or mark in its own table. */
+  /** The key of the entry, lease, mark or note in its own table. */
   readonly key: Buffer;
 }
 

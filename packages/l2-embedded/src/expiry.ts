@@ -1,5 +1,6 @@
+import { noteOf, removeNote } from './deletions.js';
 import { removeEntry } from './entries.js';
-import { ENTRY, type ExpiryRow, KINDS, LEASE } from './expiry-index.js';
+import { ENTRY, type ExpiryRow, KINDS, LEASE, NOTE } from './expiry-index.js';
 import { leaseGoneAt } from './lease-table.js';
 import { markGoneAt } from './logical-time.js';
 import { decodeRecord } from './record.js';
@@ -66,6 +67,7 @@ function endOf({ tables }: Transaction, { kind, key }: ExpiryRow): number | unde
     const record = decodeRecord(bytes);
     return 'damage' in record ? 0 : record.goneAt;
   }
+  if (kind === NOTE) return noteOf(tables, key)?.goneAt;
   const bytes = (kind === LEASE ? tables.leases : tables.marks).getBinary(key);
   if (bytes === undefined) return undefined;
   return kind === LEASE ? leaseGoneAt(bytes) : markGoneAt(bytes);
@@ -73,5 +75,6 @@ function endOf({ tables }: Transaction, { kind, key }: ExpiryRow): number | unde
 
 function remove(txn: Transaction, { kind, key }: ExpiryRow): void {
   if (kind === ENTRY) removeEntry(txn, key);
+  else if (kind === NOTE) removeNote(txn, key);
   else (kind === LEASE ? txn.tables.leases : txn.tables.marks).remove(key);
 }

@@ -8,6 +8,14 @@ export interface Listener {
   readonly follows: ReadonlySet<string>;
   onNews(news: L2News): void;
   onFeedState(state: L2FeedState): void;
+  /** Called with the store's last number, whenever all news up to it were handed on. */
+  onUpToDate?(lastNumber: number): void;
+}
+
+/** News that were not handed on yet, and, if these are all, the store's last number. */
+interface Unread {
+  readonly news: readonly L2News[];
+  readonly upTo: number | undefined;
 }
 
 /** How many messages are handed on before other work gets its turn. */
@@ -64,7 +72,7 @@ export class FeedReader {
   /** Looks for news and hands them on. Never throws. */
   look(): void {
     if (this.#closed || this.#pause !== undefined) return;
-    let found: readonly L2News[];
+    let found: Unread;
     try {
       found = this.#store.read((tables) => this.#unread(tables));
     } catch {
@@ -73,26 +81,27 @@ export class FeedReader {
       return;
     }
     this.#become('alive');
-    if (found.length >= MESSAGES_A_TURN) this.#pauseFor(0);
-    for (const news of found) {
+    if (found.news.length >= MESSAGES_A_TURN) this.#pauseFor(0);
+    for (const news of found.news) {
       if (this.#closed) return;
       if (news.namespace === undefined || this.#listener.follows.has(news.namespace)) this.#listener.onNews(news);
     }
+    if (found.upTo !== undefined) this.#listener.onUpToDate?.(found.upTo);
   }
 
   /** The next messages, in order, of one snapshot. */
-  #unread(tables: Tables): L2News[] {
-    const { logFirst, logNext } = tables.readCounters();
+  #unread(tables: Tables): Unread {
+    const { logFirst, logNext, lastNumber } = tables.readCounters();
     if (this.#next < logFirst || this.#next > logNext) {
       this.#next = logNext;
-      return [reset('the node fell behind the log of the feed')];
+      return { news: [reset('the node fell behind the log of the feed')], upTo: lastNumber };
     }
     const found: L2News[] = [];
     while (this.#next < logNext && found.length < MESSAGES_A_TURN) {
       found.push(tables.log.read(this.#next) ?? reset('a message of the feed is damaged'));
       this.#next += 1;
     }
-    return found;
+    return { news: found, upTo: this.#next === logNext ? lastNumber : undefined };
   }
 
   #pauseFor(ms: number): void {

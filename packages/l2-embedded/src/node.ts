@@ -1,6 +1,7 @@
 import { type L2CallOptions, L2ClosedError, type L2Host, L2InUseError, L2UnavailableError } from '@tierwise/l2';
 import { Call } from './call.js';
 import { type Connection, connect, disconnect } from './connection.js';
+import { Moments } from './moments.js';
 import { NAME, type ResolvedOptions } from './options.js';
 
 /**
@@ -13,6 +14,8 @@ export class EmbeddedNode {
   readonly options: ResolvedOptions;
   /** The namespaces that the host follows. */
   readonly follows = new Set<string>();
+  /** What it has heard of the store's order of events. */
+  readonly moments = new Moments();
   #host: L2Host | undefined;
   #connection: Connection | undefined;
   #failure: unknown;
@@ -81,7 +84,7 @@ export class EmbeddedNode {
   }
 
   async #connectOnce(host: L2Host): Promise<void> {
-    const connection = await connect(this.options, host, this.follows);
+    const connection = await connect(this.options, host, this.follows, this.moments);
     if (this.#closing !== undefined) {
       await disconnect(connection, this.options.callTimeout);
       throw new L2ClosedError(NAME);

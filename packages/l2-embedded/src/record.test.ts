@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeRecord, decodeRecordOf, type EntryRecord, encodeRecord } from './record.js';
 
 const RECORD: EntryRecord = {
+  kind: 'write',
   version: 7,
   writtenAt: 1000,
   staleAt: 2000,
@@ -22,7 +23,7 @@ describe('records', () => {
   test('are laid out as documented', () => {
     const bytes = encodeRecord({ ...RECORD, namespace: 'n', key: 'k', bytes: Buffer.of(0xff) });
     expect(bytes.toString('hex')).toBe(
-      '54450100' + // magic, format, zero
+      '54450101' + // magic, format, kind
         '0000000000001c40' + // 7
         '0000000000408f40' + // 1000
         '0000000000409f40' + // 2000

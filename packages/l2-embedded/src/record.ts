@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
  * ```
  *  0  2  magic 'TE'
  *  2  1  format, 1
- *  3  1  zero
+ *  3  1  kind: 1 written, 2 filled, 0 unknown (of versions that did not tell)
  *  4  8  version      (double, as are the times below: milliseconds of the store's clock)
  * 12  8  writtenAt
  * 20  8  staleAt
@@ -21,6 +21,8 @@ import { createHash } from 'node:crypto';
  * whole, and the record that was asked for.
  */
 export interface EntryRecord {
+  /** Whether it was loaded (a fill) or written, by a replay or a commit too. */
+  readonly kind: EntryKind;
   readonly version: number;
   readonly writtenAt: number;
   readonly staleAt: number;
@@ -29,6 +31,8 @@ export interface EntryRecord {
   readonly key: string;
   readonly bytes: Uint8Array;
 }
+
+export type EntryKind = (typeof KINDS)[number];
 
 /** Bytes that are no record, or not the one that belongs there. */
 export interface DamagedRecord {
@@ -39,6 +43,7 @@ export interface DamagedRecord {
 
 const MAGIC = 0x4554;
 const FORMAT = 1;
+const KINDS = ['unknown', 'write', 'fill'] as const;
 const HEADER_BYTES = 48;
 
 export function encodeRecord(record: EntryRecord): Buffer {
@@ -47,7 +52,7 @@ export function encodeRecord(record: EntryRecord): Buffer {
   const buffer = Buffer.allocUnsafe(HEADER_BYTES + namespaceBytes + keyBytes + record.bytes.byteLength);
   buffer.writeUInt16LE(MAGIC, 0);
   buffer[2] = FORMAT;
-  buffer[3] = 0;
+  buffer[3] = KINDS.indexOf(record.kind);
   buffer.writeDoubleLE(record.version, 4);
   buffer.writeDoubleLE(record.writtenAt, 12);
   buffer.writeDoubleLE(record.staleAt, 20);
@@ -68,6 +73,7 @@ export function decodeRecord(buffer: Buffer): EntryRecord | DamagedRecord {
   const namespaceEnd = HEADER_BYTES + buffer.readUInt32LE(36);
   const keyEnd = namespaceEnd + buffer.readUInt32LE(40);
   return {
+    kind: KINDS[buffer[3] ?? 0] ?? 'unknown',
     version: buffer.readDoubleLE(4),
     writtenAt: buffer.readDoubleLE(12),
     staleAt: buffer.readDoubleLE(20),

@@ -104,12 +104,16 @@ export class Store {
    */
   async write<T>(actor: Actor, deed: (txn: Transaction) => T): Promise<T> {
     try {
-      return await this.#root.transaction(() => {
+      let lastNumber = 0;
+      const result = await this.#root.transaction(() => {
         const txn = new Transaction(this.#tables, actor);
-        const result = deed(txn);
+        const answer = deed(txn);
         txn.finish();
-        return result;
+        lastNumber = txn.counters.lastNumber;
+        return answer;
       });
+      actor.hear?.(lastNumber);
+      return result;
     } catch (error) {
       throw unavailable('the store cannot be written', await reasonOf(error));
     }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
 import { type Counters, decodeCounters, encodeCounters, LAYOUT, newCounters } from './counters.js';
 import { ExpiryIndex } from './expiry-index.js';
@@ -8,6 +9,7 @@ export type Table = Database<Buffer, Buffer>;
 
 const BINARY = { encoding: 'binary', keyEncoding: 'binary' } as const;
 const COUNTERS = Buffer.from('counters');
+const LIFE = Buffer.from('life');
 
 /** The store's tables. Reads see one snapshot of them; writes happen in `Store.write` alone. */
 export class Tables {
@@ -17,6 +19,8 @@ export class Tables {
   readonly leases: Table;
   /** Store key of a tag → its mark, logical-time.ts. */
   readonly marks: Table;
+  /** Store key → deletions.ts. */
+  readonly deletions: Table;
   /** Namespace's prefix → its counter and marks, logical-time.ts. */
   readonly generations: Table;
   readonly expiry: ExpiryIndex;
@@ -28,6 +32,7 @@ export class Tables {
     this.entries = table('entries');
     this.leases = table('leases');
     this.marks = table('marks');
+    this.deletions = table('deletions');
     this.generations = table('generations');
     this.expiry = new ExpiryIndex(table('expiry'));
     this.log = new NewsLog(table('log'), logBounds);
@@ -45,6 +50,17 @@ export class Tables {
       );
     }
     return counters;
+  }
+
+  /** The identity of this store: another one after it was removed and made anew. `''` before {@link ensureLife}. */
+  life(): string {
+    return this.#meta.getBinary(LIFE)?.toString('latin1') ?? '';
+  }
+
+  /** Gives the store its identity if it has none. Within a write transaction. */
+  ensureLife(): string {
+    if (this.life() === '') this.#meta.put(LIFE, Buffer.from(randomUUID(), 'latin1'));
+    return this.life();
   }
 
   writeCounters(counters: Counters): void {

@@ -15,6 +15,8 @@ export interface Actor {
   readonly origin: string;
   /** The store's clock: whole milliseconds. */
   now(): number;
+  /** Hears the highest number of what is committed. */
+  hear?(number: number): void;
 }
 
 /**

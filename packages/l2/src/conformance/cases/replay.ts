@@ -312,8 +312,13 @@ async function revokes(bench: Bench): Promise<void> {
 async function news(bench: Bench): Promise<void> {
   const { namespace } = bench;
   const [hearer, one, other] = [await bench.follower(), await bench.node(), await bench.node()];
-  const since = await momentOf(one, namespace, 'another');
-  await one.replay.replay(namespace, [entryOf(since, 'mine', 'stored')]);
+  await momentOf(one, namespace, 'another');
+  // Other keys may lie on other servers, which have moments of their own.
+  const [beforeStored, beforeKept] = ['stored', 'kept'].map((key) => one.replay.moment(namespace, key)) as [
+    L2Moment,
+    L2Moment,
+  ];
+  await one.replay.replay(namespace, [entryOf(beforeStored, 'mine', 'stored')]);
   const stored = await hearer.log.deed(namespace, 'stored', 'write');
   assert.equal(stored.origin, one.origin);
   await put(other, namespace, 'dropped');
@@ -321,7 +326,7 @@ async function news(bench: Bench): Promise<void> {
   assert.equal((await hearer.log.deed(namespace, 'dropped', 'delete')).origin, one.origin);
   assert.deepEqual(hearer.log.deedsTo(namespace, 'dropped'), ['write', 'delete']);
   await put(other, namespace, 'kept');
-  await one.replay.replay(namespace, [entryOf(since, 'mine', 'kept')]);
+  await one.replay.replay(namespace, [entryOf(beforeKept, 'mine', 'kept')]);
   await other.l2.expire(namespace, ['kept']);
   await hearer.log.deed(namespace, 'kept', 'expire');
   assert.deepEqual(hearer.log.deedsTo(namespace, 'kept'), ['write', 'expire']);
@@ -331,14 +336,16 @@ async function news(bench: Bench): Promise<void> {
 async function batch(bench: Bench): Promise<void> {
   const [one, other] = [await bench.node(), await bench.node()];
   const { namespace } = bench;
-  const since = await momentOf(one, namespace, 'old');
-  await put(other, namespace, 'kept', 'theirs');
-  await other.l2.delete(namespace, ['dropped']);
   const many = Array.from({ length: 600 }, (_, index) => `many ${index}`);
   const keys = ['kept', 'old', 'dropped', 'new', ...many];
+  await momentOf(one, namespace, 'old');
+  // Keys may lie on different servers, which have moments of their own.
+  const moments = keys.map((key) => one.replay.moment(namespace, key));
+  await put(other, namespace, 'kept', 'theirs');
+  await other.l2.delete(namespace, ['dropped']);
   const answers = await one.replay.replay(
     namespace,
-    keys.map((key) => entryOf(since, `mine ${key}`, key)),
+    keys.map((key, index) => entryOf(moments[index] ?? '', `mine ${key}`, key)),
   );
   const expected = ['kept', 'stored', 'dropped', 'stored', ...many.map(() => 'stored')];
   assert.deepEqual(

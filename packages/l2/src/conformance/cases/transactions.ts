@@ -268,6 +268,13 @@ async function oneOfTwo(bench: Bench): Promise<void> {
   }
 }
 
+/** A read that is answered without waiting for anything must not keep the others from their turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
 const ACCOUNTS = ['a', 'b', 'c', 'd'];
 
 async function transfers(bench: Bench): Promise<void> {
@@ -276,8 +283,10 @@ async function transfers(bench: Bench): Promise<void> {
   for (const account of ACCOUNTS) await put(nodes[0] as TestNode, namespace, account, '100');
   let isOver = false;
   const watching = (async () => {
-    for (let looks = 0; looks === 0 || !isOver; looks++)
+    for (let looks = 0; looks === 0 || !isOver; looks++) {
       assert.equal(await sumOf(nodes[1] as TestNode, namespace), 400);
+      await nextTurn();
+    }
   })();
   const transferring = nodes.flatMap((node, index) => [
     transferMany(node, namespace, index),
@@ -327,6 +336,7 @@ async function neverTorn(bench: Bench): Promise<void> {
     for (let looks = 0; looks === 0 || !isOver; looks++) {
       const seen = new Set((await reader.transactions.read(namespace, keys)).map(textOf));
       assert.equal(seen.size, 1, `one read saw ${[...seen].join(' and ')}`);
+      await nextTurn();
     }
   })();
   await Promise.all([writing, reading]);
@@ -358,7 +368,8 @@ async function limits(bench: Bench): Promise<void> {
     writes: thousand.slice(0, 500).map((key) => writeOf(key, key)),
     deletes: thousand.slice(500),
   });
-  assert.ok(answer.status === 'committed' && new Set(answer.versions).size === 500, answer.status);
+  // A version tells apart what is written under one key; two keys may have the same.
+  assert.ok(answer.status === 'committed' && answer.versions.length === 500, answer.status);
   assert.deepEqual((await node.l2.read(namespace, ['key 1', 'key 500'])).map(textOf), ['key 1', 'key 500']);
 }
 
