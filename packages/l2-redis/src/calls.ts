@@ -2,7 +2,11 @@ import { type L2CallOptions, L2ClosedError, L2Error, L2TimeoutError, L2Unavailab
 import { NAME } from './name.js';
 
 /** Passes a reply on, and gives the call its time anew. Every command of a call goes through it. */
-export type Answered = <R>(reply: Promise<R>) => Promise<R>;
+export interface Answered {
+  <R>(reply: Promise<R>): Promise<R>;
+  /** When the call will be given up, at the earliest, on the clock of `performance.now`. */
+  readonly deadline: number;
+}
 
 /** A call under way. */
 interface Call {
@@ -15,12 +19,13 @@ interface Call {
  * step; what it sent may still take effect.
  */
 export class Calls {
-  readonly #limitMs: number;
+  /** How long an answer may take, in milliseconds. */
+  readonly limitMs: number;
   readonly #underWay = new Set<Call>();
   #state: 'new' | 'open' | 'closed' = 'new';
 
   constructor(limitMs: number) {
-    this.#limitMs = limitMs;
+    this.limitMs = limitMs;
   }
 
   get isOpen(): boolean {
@@ -63,7 +68,7 @@ export class Calls {
     operation: string,
     options: L2CallOptions | undefined,
     work: (answered: Answered) => Promise<T>,
-    limitMs = this.#limitMs,
+    limitMs = this.limitMs,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const signal = options?.signal;
@@ -85,18 +90,26 @@ export class Calls {
       const abort = (): void => call.fail(signal?.reason);
       const expire = (): void => call.fail(new L2TimeoutError(NAME, operation, limitMs));
       // When this process was busy for longer than the limit, the answer may lie unread in the socket, which Node looks at
-      // between timers and immediates: it gets that turn before it is given up.
+      // between timers and immediates: it gets that turn before it is given up. And a timer counts from the beginning of the turn
+      // in which it was set, which would be before the deadline that Redis was told.
       let lastTurn: NodeJS.Immediate | undefined;
-      const timer = setTimeout(() => {
-        lastTurn = setImmediate(expire);
-      }, limitMs);
-      const answered: Answered = async (reply) => {
-        const value = await reply;
-        if (!isUnderWay) throw new L2ClosedError(NAME, `${operation} was given up`);
-        clearImmediate(lastTurn);
-        timer.refresh();
-        return value;
+      const onTime = (): void => {
+        const leftMs = answered.deadline - performance.now();
+        if (leftMs > 0) timer = setTimeout(onTime, Math.ceil(leftMs));
+        else lastTurn = setImmediate(expire);
       };
+      let timer = setTimeout(onTime, limitMs);
+      const answered = Object.assign(
+        async <R>(reply: Promise<R>): Promise<R> => {
+          const value = await reply;
+          if (!isUnderWay) throw new L2ClosedError(NAME, `${operation} was given up`);
+          answered.deadline = performance.now() + limitMs;
+          clearImmediate(lastTurn);
+          timer.refresh();
+          return value;
+        },
+        { deadline: startedAt + limitMs },
+      );
       this.#underWay.add(call);
       signal?.addEventListener('abort', abort);
       // As an async function, so that what it throws at once settles the call as well.

@@ -22,3 +22,18 @@ export function chunksOf<T>(items: readonly T[], bytesOf: (item: T) => number = 
   if (chunk.length > 0) chunks.push(chunk);
   return chunks;
 }
+
+/** Splits a batch, if need be, so that no key stands in a part twice. What stands earlier in the batch, stands in an earlier part. */
+export function withoutRepeats<T>(items: readonly T[], keyOf: (item: T) => string): T[][] {
+  const parts: T[][] = [];
+  const times = new Map<string, number>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const earlier = times.get(key) ?? 0;
+    times.set(key, earlier + 1);
+    const part = parts[earlier];
+    if (part === undefined) parts.push([item]);
+    else part.push(item);
+  }
+  return parts;
+}

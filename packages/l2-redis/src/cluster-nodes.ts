@@ -96,6 +96,11 @@ export class ClusterNodes {
     throw new Error(who, { cause: owner?.lastError });
   }
 
+  /** The last known master of a slot, whether or not it can be reached. */
+  lastOwnerOf(slot: number): ClusterServer | undefined {
+    return (this.#slots[slot] as Slot).owner;
+  }
+
   /** The server at an address that a slot is moving to. Connects if need be. Throws when it cannot be reached right now. */
   at(address: Address): ClusterServer {
     const server = this.#serverAt(address);

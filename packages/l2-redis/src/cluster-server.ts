@@ -1,7 +1,7 @@
 import type { Address } from './cluster-slots.js';
 import { type Connection, nodeConnection } from './connection.js';
 import type { Settings } from './options.js';
-import { Server } from './server.js';
+import { Server, stamperOf } from './server.js';
 
 export interface ClusterServerListener {
   /**
@@ -25,10 +25,14 @@ export class ClusterServer {
   #run: string | undefined;
   #isMet = false;
   #isClosed = false;
+  /** When it is asked again to let itself be met. */
+  #again: NodeJS.Timeout | undefined;
+  readonly #pauseMs: number;
 
   constructor(settings: Settings, address: Address, listener: ClusterServerListener) {
     this.address = address;
     this.#listener = listener;
+    this.#pauseMs = settings.maxReconnectDelay;
     this.#connection = nodeConnection(settings, address);
     this.server = new Server(this.#connection.client, settings, true);
   }
@@ -54,6 +58,7 @@ export class ClusterServer {
 
   close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#again);
     return this.#connection.close();
   }
 
@@ -64,19 +69,21 @@ export class ClusterServer {
       const id = client.cluster('MYID');
       const [name, { run }] = await Promise.all([id, this.server.meet()]);
       if (client.stream !== stream || this.#isClosed) return;
-      this.server.stamper = stamperOf(String(name));
+      // Without the right to ask for more, its name in the cluster has to do.
+      this.server.stamper ||= stamperOf(String(name));
       const isOther = run === undefined || (this.#run !== undefined && run !== this.#run);
       this.#run = run;
       this.#isMet = true;
       this.#listener.onMet(this, isOther);
     } catch (error) {
-      // A connection that was lost is followed by another; what Redis refuses, it will refuse again.
-      if (error instanceof Error && error.name === 'ReplyError') this.#listener.onRefused(error);
+      // A connection that was lost is followed by another. What Redis refuses, it may grant later: when it has loaded its data, say.
+      if (!(error instanceof Error && error.name === 'ReplyError') || client.stream !== stream || this.#isClosed)
+        return;
+      this.#listener.onRefused(error);
+      clearTimeout(this.#again);
+      this.#again = setTimeout(() => {
+        if (client.stream === stream && client.status === 'ready') void this.#meet();
+      }, this.#pauseMs).unref();
     }
   }
-}
-
-/** Names a server's clock by 32 bits of the server's name, which is random. 0 stands for no clock in particular. */
-function stamperOf(id: string): number {
-  return Number.parseInt(id.slice(0, 8), 16) || 1;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { L2Moment } from '@tierwise/l2';
 import type { Answered } from './calls.js';
-import { chunksOf } from './chunks.js';
+import { chunksOf, withoutRepeats } from './chunks.js';
 import { ClusterNodes } from './cluster-nodes.js';
 import type { ClusterServer } from './cluster-server.js';
 import { redirectionOf, slotOf } from './cluster-slots.js';
@@ -70,7 +71,7 @@ export class ClusterTopology implements Topology {
         for (const each of this.#listeners) each();
       },
       onRefused: listener.onRefused,
-      onTakeover: (isTaken) => listener.onTakeover((key) => isTaken(this.#slotOf(key))),
+      onTakeover: (isTaken) => listener.onTakeover((key) => isTaken(this.slotOf(key))),
     });
     this.#nodes = nodes;
     nodes.start();
@@ -81,24 +82,17 @@ export class ClusterTopology implements Topology {
   }
 
   group<T>(items: readonly T[], keyOf: (item: T) => string, bytesOf?: (item: T) => number): T[][] {
-    const bySlot = new Map<number, T[][]>();
-    const keysIn = new WeakMap<T[], Set<string>>();
+    const bySlot = new Map<number, T[]>();
     for (const item of items) {
-      const key = keyOf(item);
-      const slot = this.#slotOf(key);
-      const parts = bySlot.get(slot) ?? [];
-      bySlot.set(slot, parts);
-      // While a slot moves, a script may touch only what is there when it begins: not what it has itself removed before.
-      let part = parts.find((each) => !keysIn.get(each)?.has(key));
-      if (part === undefined) {
-        part = [];
-        parts.push(part);
-        keysIn.set(part, new Set());
-      }
-      part.push(item);
-      keysIn.get(part)?.add(key);
+      const slot = this.slotOf(keyOf(item));
+      const inSlot = bySlot.get(slot);
+      if (inSlot === undefined) bySlot.set(slot, [item]);
+      else inSlot.push(item);
     }
-    return [...bySlot.values()].flatMap((parts) => parts.flatMap((part) => chunksOf(part, bytesOf)));
+    // While a slot moves, a script may touch only what is there when it begins, too: not what it has itself removed before.
+    return [...bySlot.values()].flatMap((inSlot) =>
+      withoutRepeats(inSlot, keyOf).flatMap((part) => chunksOf(part, bytesOf)),
+    );
   }
 
   read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]> {
@@ -111,10 +105,13 @@ export class ClusterTopology implements Topology {
    */
   async #read(key: string, answered: Answered): Promise<Stored | null> {
     const [bytes, { server }] = await answered(
-      this.#send(this.#slotOf(key), async (each, isAsking) => [await each.server.get(key, isAsking), each] as const),
+      this.#send(this.slotOf(key), async (each, isAsking) => [await each.server.get(key, isAsking), each] as const),
     );
     if (bytes === null) return null;
-    if (stamperOf(bytes) === server.stamper) return { bytes, now: server.clock.now() };
+    if (stamperOf(bytes) === server.stamper) {
+      server.heard(bytes);
+      return { bytes, now: server.clock.now() };
+    }
     const [again, remaining] = (await answered(this.run(PEEK, [key], []))) as [Buffer | null, number];
     if (again === null) return null;
     // Who remains for ever was not written by us, or is damaged, which its bytes tell.
@@ -122,13 +119,17 @@ export class ClusterTopology implements Topology {
   }
 
   run(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
-    const slot = this.#slotOf(keys[0] as string);
+    const slot = this.slotOf(keys[0] as string);
     return this.#send(slot, ({ server }, isAsking) => server.run(script, keys, args, isAsking));
   }
 
-  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Timed> {
-    const slot = this.#slotOf(keys[0] as string);
-    return this.#send(slot, ({ server }, isAsking) => server.runTimed(script, keys, args, isAsking));
+  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[], deadline: number): Promise<Timed> {
+    const slot = this.slotOf(keys[0] as string);
+    return this.#send(slot, ({ server }, isAsking) => server.runTimed(script, keys, args, deadline, isAsking));
+  }
+
+  momentOf(key: string): L2Moment {
+    return this.#nodes?.lastOwnerOf(this.slotOf(key))?.server.moment ?? '';
   }
 
   /** One master after another. The cursor says which, and where there. */
@@ -174,7 +175,7 @@ export class ClusterTopology implements Topology {
     return anyone;
   }
 
-  #slotOf(key: string): number {
+  slotOf(key: string): number {
     return slotOf(this.keyPrefix + key);
   }
 

@@ -7,7 +7,7 @@ const url = process.env['TIERWISE_TEST_REDIS_URL'] ?? '';
 
 for (const tracking of [false, true]) {
   l2Conformance(tracking ? 'redis, tracking' : 'redis', {
-    capabilities: ['leases', 'time', 'feed'],
+    capabilities: ['leases', 'time', 'feed', 'replay', 'transactions'],
     async setup() {
       const redis = new Redis(url);
       return {

@@ -1,6 +1,6 @@
-import { checkNames, type L2CallOptions, L2UnavailableError } from '@tierwise/l2';
+import { checkNames, type L2CallOptions, L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
 import type { Answered, Calls } from './calls.js';
-import { channelOf, type Keys, keysOf } from './keys.js';
+import { type Colocate, channelOf, type Keys, keysOf } from './keys.js';
 import { NAME } from './name.js';
 import type { RecentInvalidations } from './recent.js';
 import type { Script } from './scripts/script.js';
@@ -15,7 +15,10 @@ export class Context {
   /** The node's name, from `open` on. */
   origin = '';
 
-  constructor(calls: Calls, topology: Topology, recent: RecentInvalidations) {
+  readonly #colocate: Colocate | undefined;
+
+  constructor(calls: Calls, topology: Topology, recent: RecentInvalidations, colocate: Colocate | undefined) {
+    this.#colocate = colocate;
     this.calls = calls;
     this.topology = topology;
     this.recent = recent;
@@ -31,7 +34,12 @@ export class Context {
     this.calls.enter(options);
     checkNames(NAME, 'namespace', [namespace]);
     checkNames(NAME, what, names);
-    return keysOf(namespace);
+    return this.names(namespace);
+  }
+
+  /** How things are called in Redis. */
+  names(namespace: string): Keys {
+    return keysOf(namespace, this.#colocate);
   }
 
   /** The feed's channel. */
@@ -81,7 +89,26 @@ export class Context {
     keys: readonly string[],
     args: readonly ScriptArgument[],
   ): Promise<Timed> {
-    return answered(this.topology.runTimed(script, keys, args));
+    return answered(this.topology.runTimed(script, keys, args, answered.deadline));
+  }
+
+  /**
+   * Runs a script that does nothing when it is late, and then answers with the time alone. So it does not take effect after its call was
+   * given up, as when Redis was frozen meanwhile. One that is late although its call still waits is sent once more: Redis' clock was
+   * set, and is known now, or there were many before it.
+   */
+  async runInTime(
+    operation: string,
+    answered: Answered,
+    script: Script,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+  ): Promise<Timed> {
+    for (let tries = 0; tries < 2; tries += 1) {
+      const timed = await this.runTimed(answered, script, keys, args);
+      if (timed.reply.length > 0) return timed;
+    }
+    throw new L2TimeoutError(NAME, operation, this.calls.limitMs);
   }
 }
 

@@ -49,7 +49,8 @@ export class Entries {
         entries,
         ({ key }) => names.entry(key),
         async (group) => {
-          const { reply } = await this.#context.runTimed(
+          const { reply } = await this.#context.runInTime(
+            'write',
             answered,
             WRITE,
             group.flatMap(({ key }) => [names.entry(key), names.lease(key)]),
@@ -126,7 +127,7 @@ export class Entries {
     options: L2CallOptions | undefined,
   ): Promise<boolean[]> {
     const names = this.#context.enter(options, namespace, keys);
-    const namesOf = (key: string): string[] => [names.entry(key), names.lease(key)];
+    const namesOf = (key: string): string[] => [names.entry(key), names.lease(key), names.note(key)];
     const existed = await this.#change(operation, script, keys, namesOf, this.#context.newsHead(namespace), options);
     this.#context.recent.addEntries(namespace, keys, operation);
     return existed;

@@ -27,7 +27,7 @@ test('it is stale, then gone, at its moments', () => {
 });
 
 test('one that lived in Redis and died on the way is over at once, but there', () => {
-  const entry = decodeLiving(GOLDEN, WRITTEN_AT + 2_003);
+  const entry = decodeLiving(GOLDEN, WRITTEN_AT + 2_003, WRITTEN_AT + 2_000);
   expect(entry).toMatchObject({ status: 'found', freshMs: -1_003 });
   expect(entry.status === 'found' && entry.keepMs).toBeGreaterThan(0);
   expect(entry.status === 'found' && entry.keepMs).toBeLessThan(0.001);

@@ -1,15 +1,20 @@
+import { invalid } from './invalid.js';
+
 /**
  * The names of everything in Redis, in one place:
  *
  *   tw1:<ns>:v:{<key>}          an entry
  *   tw1:<ns>:l:{<key>}          the lease of its key
+ *   tw1:<ns>:d:{<key>}          the note that its key was deleted or expired
  *   tw1:<ns>:g:{.<ns>}          the counter of logical time and the namespace's own marks
  *   tw1:<ns>:m:{.<ns>}<tag>     the mark of a tag
  *   tw1:<ns>:f[:<db>]           the channel of the feed
  *
- * What stands in braces is what Redis Cluster hashes, so an entry and its lease share a slot, as does all bookkeeping of a
+ * What stands in braces is what Redis Cluster hashes, so all that belongs to a key shares a slot, as does all bookkeeping of a
  * namespace: each of our scripts touches one slot. `<ns>` is percent-encoded and so holds none of `:{}`, which makes the
  * names of one namespace a prefix of their own (`users` never meets `users:abc`) and the first brace the one that counts.
+ *
+ * Keys that are to share a slot have `{%=<group>}<key>` instead of `{<key>}`: no key's own name begins like that.
  */
 const ROOT = 'tw1:';
 
@@ -17,6 +22,8 @@ const ROOT = 'tw1:';
 export interface Keys {
   entry(key: string): string;
   lease(key: string): string;
+  /** The note of a deletion. */
+  note(key: string): string;
   /** The counter and the namespace's marks. */
   readonly time: string;
   mark(tag: string): string;
@@ -26,15 +33,20 @@ export interface Keys {
   readonly entryRoot: string;
 }
 
+/** Names the group of a key; those of one group share a slot. `undefined`: none but its own. */
+export type Colocate = (namespace: string, key: string) => string | undefined;
+
 /** Makes the names of one namespace. */
-export function keysOf(namespace: string): Keys {
+export function keysOf(namespace: string, colocate?: Colocate): Keys {
   const name = encodeNamespace(namespace);
   const root = `${ROOT}${name}:`;
+  const place = colocate === undefined ? placeOf : (key: string) => placeOf(key, groupOf(colocate, namespace, key));
   return {
     root,
     entryRoot: `${root}v:`,
-    entry: (key) => `${root}v:{${encodeKey(key)}}`,
-    lease: (key) => `${root}l:{${encodeKey(key)}}`,
+    entry: (key) => `${root}v:${place(key)}`,
+    lease: (key) => `${root}l:${place(key)}`,
+    note: (key) => `${root}d:${place(key)}`,
     time: `${root}g:{.${name}}`,
     mark: (tag) => `${root}m:{.${name}}${tag}`,
   };
@@ -81,10 +93,29 @@ export function entryOf(
   const prefix = name.slice(0, name.indexOf(':', keyPrefix.length + ROOT.length) + 3);
   const namespace = prefixes.get(prefix);
   const rest = name.slice(prefix.length);
-  if (namespace === undefined || !(rest.startsWith('{') && rest.endsWith('}'))) return undefined;
-  const encoded = rest.slice(1, -1);
+  if (namespace === undefined) return undefined;
+  const key = rest.startsWith(GROUPED) ? keyInGroup(rest) : keyAlone(rest);
+  return key === undefined ? undefined : { namespace, key };
+}
+
+function keyAlone(place: string): string | undefined {
+  if (!(place.startsWith('{') && place.endsWith('}'))) return undefined;
+  const encoded = place.slice(1, -1);
   const key = encoded.startsWith('%') ? encoded.slice(1) : encoded;
-  return encodeKey(key) === encoded ? { namespace, key } : undefined;
+  return placeOf(key) === place ? key : undefined;
+}
+
+// Another node may have put it into another group than this one would: whose group it is plays no role here.
+function keyInGroup(place: string): string | undefined {
+  const end = place.indexOf('}');
+  return end === -1 ? undefined : place.slice(end + 1);
+}
+
+/** What a user's function says, if it makes sense. */
+function groupOf(colocate: Colocate, namespace: string, key: string): string | undefined {
+  const group = colocate(namespace, key);
+  if (group === undefined || (typeof group === 'string' && group.isWellFormed())) return group;
+  throw invalid(`colocate must answer with well-formed text or undefined, not ${String(group)}`);
 }
 
 /** A SCAN pattern that finds the entries and leases of a namespace, and nothing else. */
@@ -96,8 +127,16 @@ function encodeNamespace(namespace: string): string {
   return namespace.replace(/[%:{}]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+const GROUPED = '{%=';
+
+function placeOf(key: string, group?: string): string {
+  if (group === undefined) return `{${encodeKey(key)}}`;
+  return `${GROUPED}${group.replace(/[%}]/g, (char) => (char === '%' ? '%25' : '%7D'))}}${key}`;
+}
+
 // An empty hash tag (`{}`) does not count as one, and Redis would hash the whole name instead: a value and its lease would
-// part. So a key that would make one gets a `%` in front, and one that begins with `%` another, to keep them apart.
+// part. So a key that would make one gets a `%` in front, and one that begins with `%` another, to keep them apart. By that, what
+// comes after `{%` is never anything but `%` or `}`, and a group's `{%=` is no key's.
 function encodeKey(key: string): string {
   return key === '' || key.startsWith('}') || key.startsWith('%') ? `%${key}` : key;
 }

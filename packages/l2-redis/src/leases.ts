@@ -9,7 +9,7 @@ import {
 } from '@tierwise/l2';
 import type { RedisTime } from './clock.js';
 import type { Context } from './context.js';
-import { decodeLiving, goneAt } from './envelope.js';
+import { decodeLiving } from './envelope.js';
 import { NAME } from './name.js';
 import { ACQUIRE, RELEASE, RENEW } from './scripts/lease.js';
 
@@ -89,7 +89,5 @@ type Answer = readonly [kind: unknown, detail?: unknown, goneAt?: unknown];
 function toAnswer([kind, detail, gone]: Answer, token: L2LeaseToken, now: RedisTime): L2LeaseAnswer {
   if (Number(kind) === GRANTED) return { status: 'granted', token };
   if (Number(kind) === HELD) return { status: 'held', remainingMs: Number(detail) };
-  const stored = detail as Buffer;
-  // The entry may be stamped by another server's clock. The script says when it is gone by the clock of `now`.
-  return { status: 'changed', entry: decodeLiving(stored, now + goneAt(stored) - Number(gone)) };
+  return { status: 'changed', entry: decodeLiving(detail as Buffer, now, Number(gone)) };
 }

@@ -1,5 +1,6 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { invalid } from './invalid.js';
+import type { Colocate } from './keys.js';
 import {
   type ClusterSettings,
   checkSentinel,
@@ -85,6 +86,13 @@ export interface RedisL2Options {
    * where Redis cannot do it (`CLIENT TRACKING`). Default: `false`.
    */
   readonly tracking?: boolean | undefined;
+  /**
+   * Names the group of a key, and keys of one group share a slot of a Cluster: what a transaction there needs. `undefined` for keys
+   * that are in none. It must answer the same for a key at any time and on all nodes, since the answer is part of the key's name in
+   * Redis: change it, and what is stored is not found any more. Groups of different namespaces that are called alike share a slot, too.
+   * Keep groups small: a slot is on one server. Without a Cluster it changes names only. Default: each key for itself.
+   */
+  readonly colocate?: ((namespace: string, key: string) => string | undefined) | undefined;
   /** This node's monotonic clock, in milliseconds. For tests. Default: `performance.now`. */
   readonly now?: (() => number) | undefined;
 }
@@ -104,6 +112,7 @@ export interface Settings {
   readonly maxReconnectDelay: number;
   readonly heartbeatInterval: number;
   readonly tracking: boolean;
+  readonly colocate: Colocate | undefined;
   readonly now: () => number;
 }
 
@@ -124,6 +133,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof RedisL2Options>([
   'maxReconnectDelay',
   'heartbeatInterval',
   'tracking',
+  'colocate',
   'now',
 ]);
 
@@ -152,6 +162,7 @@ export function settingsOf(options: RedisL2Options): Settings {
     ),
     heartbeatInterval: milliseconds('heartbeatInterval', options.heartbeatInterval, 2_000),
     tracking: flag('tracking', options.tracking),
+    colocate: functionOf('colocate', options.colocate),
     now: options.now ?? (() => performance.now()),
   };
 }
@@ -224,6 +235,11 @@ function checkClient(client: Redis | Cluster): void {
 function flag(name: string, value: boolean | undefined): boolean {
   if (value === undefined || typeof value === 'boolean') return value ?? false;
   throw invalid(`${name} must be true or false, not ${String(value)}`);
+}
+
+function functionOf<T>(name: string, value: T): T {
+  if (value === undefined || typeof value === 'function') return value;
+  throw invalid(`${name} must be a function, not ${String(value)}`);
 }
 
 function milliseconds(name: string, value: number | undefined, byDefault: number, least = 1): number {

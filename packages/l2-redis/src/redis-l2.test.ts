@@ -22,7 +22,7 @@ describe('what stands in Redis', () => {
     const [written] = await l2.write(namespace, [entry('a', 'hello')]);
     const stored = (await redis.getBuffer(keysOf(namespace).entry('a'))) as Buffer;
     const remaining = await redis.pttl(keysOf(namespace).entry('a'));
-    expect(stored.subarray(0, 4).toString('hex')).toBe('54570100');
+    expect(stored.subarray(0, 4).toString('hex')).toBe('54570101');
     expect(Number(stored.readBigUInt64BE(4))).toBe(written?.status === 'stored' && written.version);
     const writtenAt = stored.readUIntBE(12, 6);
     expect(writtenAt).toBe(Math.floor(Number(stored.readBigUInt64BE(4)) / 1_000));

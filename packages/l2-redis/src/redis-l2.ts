@@ -10,7 +10,9 @@ import {
   type L2Life,
   type L2LogicalTime,
   type L2Read,
+  type L2Replay,
   L2TimeoutError,
+  type L2Transactions,
   type L2Write,
   type L2Written,
 } from '@tierwise/l2';
@@ -29,7 +31,9 @@ import { NAME } from './name.js';
 import { type RedisL2Options, type Settings, settingsOf } from './options.js';
 import { RecentInvalidations } from './recent.js';
 import { Reissue } from './reissue.js';
+import { Replay } from './replay.js';
 import { StandaloneTopology } from './standalone.js';
+import { Transactions } from './transactions.js';
 
 /**
  * A second tier on Redis 6.2 or later, or Valkey.
@@ -53,6 +57,8 @@ class RedisL2 implements L2 {
   readonly leases: L2Leases;
   readonly time: L2LogicalTime;
   readonly feed: L2Feed;
+  readonly replay: L2Replay;
+  readonly transactions: L2Transactions;
   readonly #settings: Settings;
   readonly #calls: Calls;
   readonly #context: Context;
@@ -69,11 +75,11 @@ class RedisL2 implements L2 {
     const recent = new RecentInvalidations(settings.reissue, settings.now);
     if (settings.cluster === undefined) {
       const topology = new StandaloneTopology(settings);
-      this.#context = new Context(this.#calls, topology, recent);
+      this.#context = new Context(this.#calls, topology, recent, settings.colocate);
       this.#feed = this.#feedFrom(undefined, { checkServer: (client) => topology.compare(client) });
     } else {
       const topology = new ClusterTopology(settings, settings.cluster);
-      this.#context = new Context(this.#calls, topology, recent);
+      this.#context = new Context(this.#calls, topology, recent, settings.colocate);
       this.#feed = new ClusterFeed({
         context: this.#context,
         topology,
@@ -86,6 +92,8 @@ class RedisL2 implements L2 {
     const time = new LogicalTime(this.#context);
     this.time = time;
     this.feed = this.#feed;
+    this.replay = new Replay(this.#context);
+    this.transactions = new Transactions(this.#context);
     this.#reissue = new Reissue(this.#context, this.#entries, time);
   }
 

@@ -1,6 +1,5 @@
 import type { Context } from './context.js';
 import type { Entries } from './entries.js';
-import { keysOf } from './keys.js';
 import type { LogicalTime } from './logical-time.js';
 import type { RecentEntry } from './recent.js';
 
@@ -31,7 +30,7 @@ export class Reissue {
   /** @param isTaken whether another server answers for a key in Redis. Everything is on its way on return. */
   start(isTaken: (key: string) => boolean): void {
     const { recent } = this.#context;
-    const entries = recent.entries().filter(({ namespace, key }) => isTaken(keysOf(namespace).entry(key)));
+    const entries = recent.entries().filter(({ namespace, key }) => isTaken(this.#context.names(namespace).entry(key)));
     for (const { namespace, deed, batch } of grouped(entries)) {
       void this.#insist(async () => {
         // What this node has done since, it has done to the new server.
@@ -40,7 +39,7 @@ export class Reissue {
       });
     }
     for (const { namespace, tags, mode, generation } of recent.marks()) {
-      if (!isTaken(keysOf(namespace).time)) continue;
+      if (!isTaken(this.#context.names(namespace).time)) continue;
       void this.#insist(() => this.#time.advance(namespace, tags, mode, { known: generation }));
     }
   }

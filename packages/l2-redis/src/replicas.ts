@@ -5,11 +5,13 @@ import type { WaitReplicasOptions } from './place-options.js';
 import { DELETE } from './scripts/delete.js';
 import { EXPIRE } from './scripts/expire.js';
 import { ADVANCE } from './scripts/logical-time.js';
+import { REPLAY } from './scripts/replay.js';
 import type { Script } from './scripts/script.js';
+import { COMMIT } from './scripts/transaction.js';
 import { WRITE } from './scripts/write.js';
 
 /** What must not be lost. A lost lease costs a load, and a lost touch an early end. */
-const LASTING: ReadonlySet<Script> = new Set([WRITE, DELETE, EXPIRE, ADVANCE]);
+const LASTING: ReadonlySet<Script> = new Set([WRITE, DELETE, EXPIRE, ADVANCE, REPLAY, COMMIT]);
 
 /**
  * Has writes wait for replicas, by `WAIT`. What was sent over one connection in one turn of the event loop shares one, since Redis

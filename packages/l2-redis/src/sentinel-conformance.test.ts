@@ -9,7 +9,7 @@ const servers = await startSentinels();
 
 describe.skipIf(servers === undefined)('by a Sentinel', () => {
   l2Conformance('redis', {
-    capabilities: ['leases', 'time', 'feed'],
+    capabilities: ['leases', 'time', 'feed', 'replay', 'transactions'],
     async setup() {
       const { name = '', addresses: sentinels = [] } = servers ?? {};
       const admin = new Redis({ name, sentinels: [...sentinels] });

@@ -1,7 +1,10 @@
+import { createHash } from 'node:crypto';
+import type { L2Moment } from '@tierwise/l2';
 import type { Redis } from 'ioredis';
 import type { Answered } from './calls.js';
 import { chunksOf } from './chunks.js';
 import { RedisClock } from './clock.js';
+import { stamperOf as stamperOfEntry, writtenMicros } from './envelope.js';
 import type { Settings } from './options.js';
 import { Replicas } from './replicas.js';
 import type { Script } from './scripts/script.js';
@@ -33,11 +36,15 @@ export interface Identity {
 export class Server {
   readonly client: Redis;
   readonly clock: RedisClock;
-  /** Names the server's clock in what scripts stamp there. 0 where all stamps that are met are of one clock. */
+  /** Names the server's process, and so its clock, in what scripts stamp there. 0 where Redis does not tell. */
   stamper = 0;
   /** Whether the client is ours alone. */
   readonly #isOwn: boolean;
   readonly #replicas: Replicas | undefined;
+  /** Names one history of the server's data, as {@link Identity.run} does. Empty where Redis does not tell. */
+  #life = '';
+  /** The last microsecond heard of in that life. */
+  #lastMicros = 0;
 
   constructor(client: Redis, { now, waitReplicas }: Pick<Settings, 'now' | 'waitReplicas'>, isOwn: boolean) {
     this.client = client;
@@ -53,22 +60,42 @@ export class Server {
       ['server', 'replication'].map((section) => this.client.info(section).catch(nothingForReply)),
     );
     sections.catch(() => {});
-    for (let i = 0; i < CLOCK_SAMPLES; i += 1) await this.#learnTime();
+    let micros = 0;
+    for (let i = 0; i < CLOCK_SAMPLES; i += 1) micros = await this.#askTime();
     await this.client.ping();
     const info = (await sections).join('\n');
     const fact = (name: string): string | undefined => new RegExp(`^${name}:(\\S+)`, 'm').exec(info)?.[1];
-    const run = fact('run_id');
-    return {
-      run: run === undefined ? undefined : `${run} ${fact('master_replid')}`,
-      isMaster: fact('role') !== 'slave',
-    };
+    const process = fact('run_id');
+    const run = process === undefined ? undefined : `${process} ${fact('master_replid') ?? ''}`;
+    const isMaster = fact('role') !== 'slave';
+    this.stamper = process === undefined ? 0 : stamperOf(process);
+    if (isMaster) {
+      this.#life = run === undefined ? '' : createHash('sha1').update(run).digest('hex');
+      this.#lastMicros = micros;
+    }
+    return { run, isMaster };
+  }
+
+  /** The last moment of this server that was heard of, in its own order of events. Empty where it cannot be told. */
+  get moment(): L2Moment {
+    return this.#life === '' ? '' : `${this.#life}:${this.#lastMicros}`;
+  }
+
+  /** Learns from an entry that it read when that was written. */
+  heard(stored: Buffer): void {
+    if (stamperOfEntry(stored) !== this.stamper) return;
+    const micros = writtenMicros(stored);
+    // One that is to come would be of a time from before the clock was set back.
+    if (micros !== undefined && micros > this.#lastMicros && micros <= this.clock.now() * 1_000) {
+      this.#lastMicros = micros;
+    }
   }
 
   /** Reads strings, in pieces that do not block Redis. */
   async mget(keys: readonly string[], answered: Answered): Promise<(Buffer | null)[]> {
     this.#sendTogether();
     const pieces = chunksOf(keys).map((chunk) => answered(this.client.mgetBuffer(...chunk)));
-    const [values] = await Promise.all([Promise.all(pieces), this.clock.isStale ? answered(this.#learnTime()) : 0]);
+    const [values] = await Promise.all([Promise.all(pieces), this.clock.isStale ? answered(this.#askTime()) : 0]);
     return values.length === 1 ? (values[0] as (Buffer | null)[]) : values.flat();
   }
 
@@ -76,19 +103,29 @@ export class Server {
   get(key: string, isAsking: boolean): Promise<Buffer | null> {
     this.#sendTogether();
     if (isAsking) this.#ask();
-    if (this.clock.isStale) this.#learnTime().catch(() => {});
+    if (this.clock.isStale) this.#askTime().catch(() => {});
     return this.client.getBuffer(key);
   }
 
   /** Runs a script, and waits for replicas if it is to last and that is wanted. */
   run(script: Script, keys: readonly string[], args: readonly ScriptArgument[], isAsking = false): Promise<unknown> {
-    const answer = this.#send(script, keys, args, isAsking);
+    return this.#run(script, keys, args, '', isAsking);
+  }
+
+  #run(
+    script: Script,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+    notAfter: string | number,
+    isAsking: boolean,
+  ): Promise<unknown> {
+    const answer = this.#send(script, keys, [...args, notAfter, this.stamper], isAsking);
     return this.#replicas === undefined ? answer : this.#replicas.have(script, answer);
   }
 
   #send(script: Script, keys: readonly string[], args: readonly ScriptArgument[], isAsking: boolean): Promise<unknown> {
     this.#sendTogether();
-    const lua = script.lua(this.stamper);
+    const { name, lua } = script;
     const all = args.map(toArgument);
     if (isAsking) {
       // EVAL in full: the right to ask counts for one command, and would be used up by one that finds no script.
@@ -96,19 +133,24 @@ export class Server {
       return (this.client as unknown as EvalMethod).evalBuffer(lua, keys.length, ...keys, ...all);
     }
     const methods = this.client as unknown as Record<string, ScriptMethod | undefined>;
-    if (methods[script.name] === undefined) this.client.defineCommand(script.name, { lua });
-    return (methods[`${script.name}Buffer`] as ScriptMethod).call(this.client, keys.length, ...keys, ...all);
+    if (methods[name] === undefined) this.client.defineCommand(name, { lua });
+    return (methods[`${name}Buffer`] as ScriptMethod).call(this.client, keys.length, ...keys, ...all);
   }
 
+  /** Runs a script whose answer begins with the time, see `topology.ts`. */
   async runTimed(
     script: Script,
     keys: readonly string[],
     args: readonly ScriptArgument[],
+    deadline: number,
     isAsking = false,
   ): Promise<Timed> {
     const sentAt = this.clock.local();
-    const [micros, ...reply] = (await this.run(script, keys, args, isAsking)) as unknown[];
+    // Rather too early than too late: who gave up must be able to rely on it.
+    const notAfter = Math.floor((this.clock.earliest() + deadline - performance.now()) * 1_000);
+    const [micros, ...reply] = (await this.#run(script, keys, args, notAfter, isAsking)) as unknown[];
     this.clock.learn(Number(micros), sentAt);
+    this.#lastMicros = Number(micros);
     return { reply, now: this.clock.now() };
   }
 
@@ -128,11 +170,13 @@ export class Server {
     this.client.asking().catch(() => {});
   }
 
-  async #learnTime(): Promise<void> {
+  async #askTime(): Promise<number> {
     this.#sendTogether();
     const sentAt = this.clock.local();
-    const [seconds, micros] = await this.client.time();
-    this.clock.learn(Number(seconds) * 1_000_000 + Number(micros), sentAt);
+    const [seconds, rest] = await this.client.time();
+    const micros = Number(seconds) * 1_000_000 + Number(rest);
+    this.clock.learn(micros, sentAt);
+    return micros;
   }
 
   // ioredis writes each command by itself, which is a system call each. Corked, what is asked in one go leaves as one, which
@@ -144,6 +188,11 @@ export class Server {
     stream.cork();
     process.nextTick(() => stream.uncork());
   }
+}
+
+/** 32 bits of what names a server, which is random. 0 stands for no server in particular. */
+export function stamperOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8), 16) || 1;
 }
 
 // ioredis takes bytes as a Buffer only, and would write another Uint8Array as text.

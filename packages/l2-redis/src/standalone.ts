@@ -1,6 +1,7 @@
+import type { L2Moment } from '@tierwise/l2';
 import type { Redis } from 'ioredis';
 import type { Answered } from './calls.js';
-import { chunksOf } from './chunks.js';
+import { chunksOf, withoutRepeats } from './chunks.js';
 import { type Connection, commandConnection } from './connection.js';
 import type { Settings } from './options.js';
 import type { Script } from './scripts/script.js';
@@ -16,12 +17,17 @@ export class StandaloneTopology implements Topology {
   #run: string | undefined;
   /** Whether the server behind the present connection is known, and calls may be sent. */
   #isMet = false;
+  /** Why Redis does not let itself be met, and when it is asked again. */
+  #refusal: Error | undefined;
+  #again: NodeJS.Timeout | undefined;
+  readonly #pauseMs: number;
   #stopListening = () => {};
 
   constructor(settings: Settings) {
     this.#own = settings.client === undefined ? commandConnection(settings) : undefined;
     const client = settings.client ?? (this.#own as Connection).client;
     this.#server = new Server(client, settings, this.#own !== undefined);
+    this.#pauseMs = settings.maxReconnectDelay;
     this.#mustBeMaster = settings.sentinel !== undefined || Boolean(client.options.sentinels?.length);
   }
 
@@ -42,7 +48,7 @@ export class StandaloneTopology implements Topology {
   }
 
   get lastError(): Error | undefined {
-    return this.#own?.lastError();
+    return this.#own?.lastError() ?? this.#refusal;
   }
 
   connect(listener: TopologyListener): void {
@@ -76,6 +82,7 @@ export class StandaloneTopology implements Topology {
 
   async close(): Promise<void> {
     this.#stopListening();
+    clearTimeout(this.#again);
     await this.#own?.close();
   }
 
@@ -92,28 +99,46 @@ export class StandaloneTopology implements Topology {
       this.#isMet = true;
       if (isOther) listener.onTakeover(() => true);
       listener.onReady();
+      this.#refusal = undefined;
     } catch (error) {
-      // A connection that was lost is followed by another; what Redis refuses, it will refuse again.
-      if (error instanceof Error && error.name === 'ReplyError') listener.onRefused(error);
+      // A connection that was lost is followed by another. What Redis refuses, it may grant later: when it has loaded its data, say.
+      if (!(error instanceof Error && error.name === 'ReplyError') || this.#client.stream !== stream) return;
+      this.#refusal = error;
+      listener.onRefused(error);
+      clearTimeout(this.#again);
+      this.#again = setTimeout(() => {
+        if (this.#client.stream === stream && this.#client.status === 'ready') void this.#meet(listener);
+      }, this.#pauseMs).unref();
     }
   }
 
-  group<T>(items: readonly T[], _keyOf: (item: T) => string, bytesOf?: (item: T) => number): T[][] {
-    return chunksOf(items, bytesOf);
+  group<T>(items: readonly T[], keyOf: (item: T) => string, bytesOf?: (item: T) => number): T[][] {
+    return withoutRepeats(items, keyOf).flatMap((part) => chunksOf(part, bytesOf));
   }
 
   async read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]> {
     const values = await this.#server.mget(keys, answered);
     const now = this.#server.clock.now();
-    return values.map((bytes) => bytes && { bytes, now });
+    return values.map((bytes) => {
+      if (bytes !== null) this.#server.heard(bytes);
+      return bytes && { bytes, now };
+    });
   }
 
   run(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
     return this.#server.run(script, keys, args);
   }
 
-  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Timed> {
-    return this.#server.runTimed(script, keys, args);
+  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[], deadline: number): Promise<Timed> {
+    return this.#server.runTimed(script, keys, args, deadline);
+  }
+
+  momentOf(): L2Moment {
+    return this.#server.moment;
+  }
+
+  slotOf(): undefined {
+    return undefined;
   }
 
   scan(cursor: string, pattern: string): Promise<{ cursor: string; keys: Buffer[] }> {

@@ -1,3 +1,4 @@
+import type { L2Moment } from '@tierwise/l2';
 import type { Answered } from './calls.js';
 import type { RedisTime } from './clock.js';
 import type { Script } from './scripts/script.js';
@@ -26,16 +27,24 @@ export interface Topology {
   close(): Promise<void>;
 
   /**
-   * Splits a batch into parts that may go into one script each, by the key in Redis of each item. Where keys have a slot, none
-   * stands in a part twice.
+   * Splits a batch into parts that may go into one script each, by the key in Redis of each item. None stands in a part twice: of
+   * one script, all deeds are of one moment.
    */
   group<T>(items: readonly T[], keyOf: (item: T) => string, bytesOf?: (item: T) => number): T[][];
   /** Reads strings, of any number of keys. `null`: none, or a value of another type. */
   read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]>;
   /** Runs a script. All keys are of one group. */
   run(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown>;
-  /** Runs a script whose answer begins with Redis' time in microseconds, and learns that. All keys are of one group. */
-  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<Timed>;
+  /**
+   * Runs a script whose answer begins with Redis' time in microseconds, and learns that. All keys are of one group.
+   *
+   * @param deadline when it may take effect no more, on the clock of `performance.now`.
+   */
+  runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[], deadline: number): Promise<Timed>;
+  /** The last moment heard of the server that has a key. Empty if nothing is known. Works without a connection. */
+  momentOf(key: string): L2Moment;
+  /** The slot of a key, where keys have slots. Those of one script share it. */
+  slotOf(key: string): number | undefined;
   /** One page of the keys that match a pattern, without the prefix. Begins and ends with the cursor `0`. */
   scan(cursor: string, pattern: string): Promise<{ cursor: string; keys: Buffer[] }>;
   /** Removes keys of any type and slot. @returns how many there were. */

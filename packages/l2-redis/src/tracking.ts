@@ -4,7 +4,7 @@ import type { Connection } from './connection.js';
 import type { Context } from './context.js';
 import { Echoes, type EntryName } from './echoes.js';
 import { versionIn } from './envelope.js';
-import { entryOf, INVALIDATIONS, keysOf, probeChannelOf, trackedPrefix, untouchedPrefix } from './keys.js';
+import { entryOf, INVALIDATIONS, probeChannelOf, trackedPrefix, untouchedPrefix } from './keys.js';
 import type { Message } from './message.js';
 import { HEADS } from './scripts/heads.js';
 import { Tracker } from './tracker.js';
@@ -128,7 +128,7 @@ export class Tracking {
 
   #readVersions(entries: readonly EntryName[]): Promise<(number | undefined)[]> {
     const { context } = this.#parts;
-    const names = entries.map(({ namespace, key }) => keysOf(namespace).entry(key));
+    const names = entries.map(({ namespace, key }) => context.names(namespace).entry(key));
     return context.run('look', undefined, (answered) =>
       context.inGroups(
         names,

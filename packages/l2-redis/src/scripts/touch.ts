@@ -15,12 +15,14 @@ export const TOUCH = script(
   NEWS,
   `
 local reply, told, versions = { micros }, {}, {}
-local stale, gone = now + tonumber(ARGV[3]), now + tonumber(ARGV[4])
+local fresh, gone = now + tonumber(ARGV[3]), now + tonumber(ARGV[4])
 for i = 1, #KEYS do
-  local version, old, living, written = header(KEYS[i])
+  local version, stale, living, written, _, foreign = header(KEYS[i])
   reply[i + 1] = living and 1 or 0
   if living then
-    redis.call('SETRANGE', KEYS[i], 12, life(written, old > now and stale or old, gone))
+    -- What is stale since it was written stays so, even if the clock was set back behind that.
+    if stale > now and stale > written then stale = fresh end
+    restamp(KEYS[i], written, stale, gone, foreign)
     redis.call('PEXPIREAT', KEYS[i], text(gone))
     told[#told + 1], versions[#versions + 1] = ARGV[i + 4], text(version)
   end
