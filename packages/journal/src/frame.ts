@@ -66,7 +66,7 @@ export function* scanFrames(bytes: Buffer, marker: Buffer, from: number): Genera
 
 /** The frame at an offset, or why there is none. */
 function frameAt(bytes: Buffer, marker: Buffer, offset: number): Frame | string {
-  if (bytes.compare(marker, 0, MARKER_BYTES, offset, offset + MARKER_BYTES) !== 0) return 'no frame begins here';
+  if (!bytes.subarray(offset, offset + MARKER_BYTES).equals(marker)) return 'no frame begins here';
   if (bytes.length < offset + FRAME_BYTES) return 'the frame is cut off';
   const end = offset + FRAME_BYTES + bytes.readUInt32LE(offset + MARKER_BYTES);
   if (end > bytes.length) return 'the frame is cut off, or its length is damaged';
