@@ -304,7 +304,7 @@ async function transferMany(node: TestNode, namespace: string, start: number): P
   for (let done = 0, tries = 0; done < 10; tries++) {
     assert.ok(tries < 500, `only ${done} transfers of one node were committed`);
     const from = ACCOUNTS[(start + done) % 4] as string;
-    const to = ACCOUNTS[(start + done + 1 + (done % 3)) % 4] as string;
+    const to = ACCOUNTS[(start + done + 1 + (start % 3)) % 4] as string;
     const amount = 1 + start + 4 * done;
     const [giver, taker] = await node.transactions.read(namespace, [from, to]);
     const answer = await commit(node, namespace, {
