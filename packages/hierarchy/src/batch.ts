@@ -3,7 +3,7 @@ import type { Entry } from './entry.js';
 import { LoadFailedError } from './errors.js';
 import type { LoadContext } from './load-context.js';
 import type { Policy } from './policy.js';
-import { find, findOrLoad, lookUp } from './read.js';
+import { find, findOrLoad, lookUp, refreshAhead } from './read.js';
 import type { Space } from './space.js';
 
 /**
@@ -28,10 +28,10 @@ export type BatchLoaded<V> = readonly (V | undefined)[] | ReadonlyMap<string, V>
 export function findMany(
   space: Space,
   keys: readonly string[],
-  l1TtlMs: number,
+  policy: Policy,
   signal: AbortSignal | undefined,
 ): Promise<(Entry | undefined)[]> {
-  return forEachKey(keys, (key) => lookUp(space, key) ?? find(space, key, l1TtlMs, signal));
+  return forEachKey(keys, (key) => lookUp(space, key) ?? find(space, key, policy, signal));
 }
 
 export interface BatchWish<V> {
@@ -48,19 +48,20 @@ export function findOrLoadMany<V>(
 ): Promise<(Entry | undefined)[]> {
   const { policy, signal } = wish;
   const loads = new Coalescer<LoadContext, V | undefined>((_, contexts) => loadBatch(wish.loader, contexts));
-  return forEachKey(
-    keys,
-    (key) =>
-      lookUp(space, key) ??
-      findOrLoad(space, {
-        key,
-        loader: (context) => loads.ask(space.name, context),
-        policy,
-        tags: wish.tagsOf(key),
-        signal,
-        force: false,
-      }),
-  );
+  return forEachKey(keys, (key) => {
+    const wishOfKey = () => ({
+      key,
+      loader: (context: LoadContext) => loads.ask(space.name, context),
+      policy,
+      tags: wish.tagsOf(key),
+      signal,
+      force: false,
+    });
+    const entry = lookUp(space, key);
+    if (entry === undefined) return findOrLoad(space, wishOfKey());
+    if (entry.refreshFrom < Number.POSITIVE_INFINITY) refreshAhead(space, wishOfKey(), entry);
+    return entry;
+  });
 }
 
 /** Asks once for each different key; answers in the order of `keys`. */

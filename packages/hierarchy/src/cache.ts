@@ -3,7 +3,7 @@ import { checkFunction, checkNames } from './check.js';
 import { type Definition, type DefinitionOptions, define } from './define.js';
 import { InvalidKeyError, InvalidOptionError, InvalidValueError } from './errors.js';
 import { type InvalidationMode, invalidate, purge } from './invalidate.js';
-import type { Loader } from './load.js';
+import type { Loader, Wish } from './load.js';
 import { checkKey, checkNamespace, checkTags } from './names.js';
 import {
   checkLoadOptions,
@@ -17,7 +17,7 @@ import {
   refinePolicy,
   type StoreOptions,
 } from './policy.js';
-import { find, findOrLoad, lookUp } from './read.js';
+import { find, findOrLoad, lookUp, refreshAhead } from './read.js';
 import type { Space } from './space.js';
 import { type CacheStats, toStats } from './stats.js';
 import { remove, set, touch } from './write.js';
@@ -89,7 +89,7 @@ export class Cache {
   async getMany<V = unknown>(keys: readonly string[], options?: ReadOptions): Promise<(V | undefined)[]> {
     this.#checkMany(keys);
     checkReadOptions('getMany()', options);
-    const entries = await findMany(this.#space, keys, this.#policy.l1TtlMs, options?.signal);
+    const entries = await findMany(this.#space, keys, this.#policy, options?.signal);
     return entries.map((entry) => entry?.value() as V | undefined);
   }
 
@@ -109,7 +109,7 @@ export class Cache {
     this.#check([key]);
     checkReadOptions('getEntry()', options);
     const held = lookUp(this.#space, key);
-    const entry = held ?? (await find(this.#space, key, this.#policy.l1TtlMs, options?.signal));
+    const entry = held ?? (await find(this.#space, key, this.#policy, options?.signal));
     if (entry === undefined) return undefined;
     const now = this.#space.core.clock.now();
     return {
@@ -136,8 +136,9 @@ export class Cache {
     space.core.work.checkOpen();
     // What is no key is found out below, where L1 does not have it; until then it must not pass for one that L1 has.
     const entry = typeof key === 'string' ? lookUp(space, key) : undefined;
-    if (entry !== undefined && entry.key === key) return entry.value() as V;
-    return this.#load(key, load, options, false);
+    if (entry === undefined || entry.key !== key) return this.#load(key, load, options, false);
+    if (entry.refreshFrom < Number.POSITIVE_INFINITY) refreshAhead(space, this.#wish(key, load, options, false), entry);
+    return entry.value() as V;
   }
 
   /** As {@link Cache.getOrSet} for many keys, with one call of `load` for all that are in neither tier. */
@@ -283,22 +284,26 @@ export class Cache {
   async #find(key: string, options: ReadOptions | undefined) {
     this.#check([key]);
     checkReadOptions('a read', options);
-    return lookUp(this.#space, key) ?? find(this.#space, key, this.#policy.l1TtlMs, options?.signal);
+    return lookUp(this.#space, key) ?? find(this.#space, key, this.#policy, options?.signal);
   }
 
   async #load<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Promise<V> {
     this.#check([key]);
+    const entry = await findOrLoad(this.#space, this.#wish(key, loader, options, force));
+    return entry?.value() as V;
+  }
+
+  #wish<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Wish {
     checkLoadOptions('getOrSet()', options);
     checkFunction(`the loader of ${JSON.stringify(key)}`, loader);
-    const entry = await findOrLoad(this.#space, {
+    return {
       key,
       loader,
       policy: refinePolicy(this.#policy, options),
       tags: [...(options?.tags ?? [])],
       signal: options?.signal,
       force,
-    });
-    return entry?.value() as V;
+    };
   }
 
   #check(keys: readonly string[]): void {

@@ -1,5 +1,6 @@
 import type { L1 } from '@tierwise/l1';
 import type { Clock } from './clock.js';
+import type { Deadlines } from './deadline.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError } from './errors.js';
 import type { Events } from './events.js';
@@ -13,6 +14,9 @@ import type { ValueCodec } from './value-codec.js';
 export interface Core {
   readonly options: ResolvedOptions;
   readonly clock: Clock;
+  /** The time for those who are about to answer from L1: it notices that the process stood still. */
+  readonly l1Clock: Pick<Clock, 'now'>;
+  readonly deadlines: Deadlines;
   readonly events: Events;
   readonly codec: ValueCodec;
   /** When values are not frozen for sharing: each read gets a copy. */

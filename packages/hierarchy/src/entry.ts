@@ -14,8 +14,10 @@ export interface Facts {
   readonly version: number;
   /** On this node's clock. */
   readonly writtenAt: number;
-  /** On this node's clock: when it ceases to be fresh, in L2 as in L1. */
+  /** On this node's clock: when it ceases to be fresh, in L2 as in L1. {@link Facts.writtenAt} for what was expired. */
   readonly freshUntil: number;
+  /** On this node's clock: until when it may be served at all, stale. */
+  readonly keepUntil: number;
 }
 
 /** What becomes an {@link Entry}. */
@@ -36,6 +38,11 @@ export class Entry implements Facts {
   readonly version: number;
   readonly writtenAt: number;
   readonly freshUntil: number;
+  readonly keepUntil: number;
+  /** Until when L1 answers with it without asking anyone. Never later than {@link Entry.freshUntil}. */
+  answerUntil = 0;
+  /** From when on a hit has it loaded anew behind. */
+  refreshFrom = Number.POSITIVE_INFINITY;
   /** The encoded length, which is what L1 accounts. */
   readonly bytes: number;
   /** What {@link LogicalTime.change} was when the entry was last judged alive. */
@@ -59,13 +66,19 @@ export class Entry implements Facts {
     this.version = facts.version;
     this.writtenAt = facts.writtenAt;
     this.freshUntil = facts.freshUntil;
+    this.keepUntil = facts.keepUntil;
     this.bytes = bytes;
     this.#content = payload;
   }
 
+  /** Whether it was expired by order, rather than grown old. */
+  get isExpired(): boolean {
+    return this.freshUntil <= this.writtenAt;
+  }
+
   /** The same value with another life. */
-  withLife(freshUntil: number): Entry {
-    const entry = new Entry(this.space, this.epoch, { ...this, freshUntil }, NO_BYTES, this.bytes);
+  withLife(freshUntil: number, keepUntil: number): Entry {
+    const entry = new Entry(this.space, this.epoch, { ...this, freshUntil, keepUntil }, NO_BYTES, this.bytes);
     entry.#form = this.#form;
     entry.#content = this.#content;
     return entry;

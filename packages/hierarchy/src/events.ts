@@ -8,6 +8,12 @@ interface At {
   readonly key: string;
 }
 
+/**
+ * Why a stale value was answered: `revalidate`: within `staleWhileRevalidate`. `error`: the load failed, just now or so lately that no
+ * other is due. `timeout`: the load takes longer than `loadTimeout` allows.
+ */
+export type StaleReason = 'revalidate' | 'error' | 'timeout';
+
 /** What can be listened to with `on(type, listener)`. Values are the user's, never their encoded form. */
 export type HierarchyEvent =
   | (At & { readonly type: 'hit'; readonly tier: 'l1' | 'l2'; readonly value: unknown })
@@ -23,6 +29,7 @@ export type HierarchyEvent =
       readonly ms: number;
       readonly error?: unknown;
     })
+  | (At & { readonly type: 'stale'; readonly reason: StaleReason; readonly value: unknown })
   | (At & { readonly type: 'set'; readonly value: unknown })
   | { readonly type: 'delete' | 'expire' | 'touch'; readonly namespace: string; readonly keys: readonly string[] }
   | {

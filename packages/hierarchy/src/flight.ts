@@ -50,6 +50,8 @@ export class Flight {
 
   readonly leave = (): void => {
     this.#passengers -= 1;
+    // The load itself is aboard until it ends.
+    if (this.#passengers === 1) this.load?.leftAlone();
     if (this.#passengers > 0) return;
     this.detach();
     this.space.fences.end(this.id, this.token);

@@ -3,8 +3,9 @@ import { L1 } from '@tierwise/l1';
 import { type L2, type L2FeedState, L2InUseError, L2TimeoutError } from '@tierwise/l2';
 import { Cache } from './cache.js';
 import { type Core, Work } from './core.js';
+import { Deadlines } from './deadline.js';
 import type { Entry } from './entry.js';
-import { L2FailedError } from './errors.js';
+import { HierarchyClosedError, L2FailedError } from './errors.js';
 import { Events, type HierarchyEventOf, type HierarchyEventType } from './events.js';
 import { FeedWatch } from './feed.js';
 import type { IncidentList } from './incident.js';
@@ -68,6 +69,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
   let closing: Promise<void> | undefined;
   const close = async () => {
     await core.work.close(core.clock, resolved.closeTimeoutMs);
+    core.deadlines.close(new HierarchyClosedError());
     stop();
     if (isOurs()) await resolved.l2?.close();
     core.l1.close();
@@ -179,6 +181,8 @@ function wire(
   const core: Core = {
     options,
     clock,
+    l1Clock: stalls,
+    deadlines: new Deadlines(clock),
     events,
     codec,
     copies: options.copies,

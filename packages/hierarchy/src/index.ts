@@ -17,7 +17,7 @@ export {
   TierwiseError,
   type TierwiseErrorCode,
 } from './errors.js';
-export type { HierarchyEvent, HierarchyEventOf, HierarchyEventType } from './events.js';
+export type { HierarchyEvent, HierarchyEventOf, HierarchyEventType, StaleReason } from './events.js';
 export { createHierarchy, type Hierarchy } from './hierarchy.js';
 export type { Incident, IncidentKind, IncidentList, IncidentPhase, IncidentSeverity } from './incident.js';
 export type { IncidentHandler, IncidentOptions, MemoryOptions } from './incident-options.js';
@@ -31,7 +31,7 @@ export type {
   JournalTrouble,
 } from './journal.js';
 export type { Loader } from './load.js';
-export type { LoadContext } from './load-context.js';
+export type { LoadContext, PreviousValue } from './load-context.js';
 export type {
   EncryptionKey,
   EncryptionOptions,

@@ -3,7 +3,7 @@ import type { Entry } from './entry.js';
 import type { Flight, Reading } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
 import type { Wish } from './load.js';
-import { admit } from './promote.js';
+import { admit, isFresh } from './promote.js';
 import type { Space } from './space.js';
 
 /** Where a node waits for another's load without a feed to wake it, it asks again after so many milliseconds, doubled each time. */
@@ -51,8 +51,9 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
       return { kind: 'load', lease: answer.token, mayFillL2: true };
     }
     if (answer.status === 'changed') {
-      const entry = await admit(space, wish.key, id, token, answer.entry, wish.policy.l1TtlMs);
-      if (entry !== undefined && !wish.force) {
+      const entry = await admit(space, wish.key, id, token, answer.entry, wish.policy);
+      if (entry === UNANSWERED) return alone;
+      if (entry !== undefined && !wish.force && isFresh(space, entry)) {
         if (!waited) space.counters.loadsElsewhere += 1;
         return { kind: 'found', entry };
       }

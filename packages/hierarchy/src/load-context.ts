@@ -1,13 +1,32 @@
 import { checkNames } from './check.js';
+import type { Entry } from './entry.js';
 import { LoadFailedError } from './errors.js';
+import type { Wish } from './load.js';
 import { checkTags } from './names.js';
 import { POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy, type StoreOptions } from './policy.js';
+
+/** The value that a load replaces. */
+export interface PreviousValue {
+  readonly value: unknown;
+  /** Milliseconds since it was written. */
+  readonly ageMs: number;
+  readonly tags: readonly string[];
+}
 
 /** What a loader is given. */
 export interface LoadContext {
   readonly key: string;
-  /** Aborts when nobody waits for the load any more, and when the hierarchy is closed. */
+  /** Aborts when nobody waits for the load any more, when it has passed `loadTimeout`, and when the hierarchy is closed. */
   readonly signal: AbortSignal;
+  /** The value that this load is to replace, stale or (for `refresh`) fresh, if one is held. */
+  readonly previous: PreviousValue | undefined;
+  /**
+   * To be returned by a loader that has learned that the previous value still holds (HTTP's 304): it gets a new life.
+   *
+   * @returns the previous value.
+   * @throws {@link LoadFailedError} without one.
+   */
+  notModified<V = unknown>(): V;
   /** To be returned by a loader that has nothing to be kept: those who wait get `undefined`. */
   skip(): undefined;
   /**
@@ -31,17 +50,34 @@ export class LoaderContext implements LoadContext {
   tags: readonly string[];
   skipped = false;
 
-  constructor(key: string, signal: AbortSignal, policy: Policy, tags: readonly string[]) {
-    this.key = key;
+  readonly #previous: Entry | undefined;
+
+  constructor(wish: Wish, signal: AbortSignal, previous: Entry | undefined) {
+    this.key = wish.key;
     this.signal = signal;
-    this.policy = policy;
-    this.tags = tags;
+    this.policy = wish.policy;
+    this.tags = wish.tags;
+    this.#previous = previous;
+  }
+
+  get previous(): PreviousValue | undefined {
+    const entry = this.#previous;
+    if (entry === undefined) return undefined;
+    const ageMs = entry.space.core.clock.now() - entry.writtenAt;
+    return { value: entry.value(), ageMs, tags: [...entry.userTags] };
   }
 
   // Arrow functions, so that a loader can take them out of the context: `({ skip }) => skip()`.
 
   readonly skip = (): undefined => {
     this.skipped = true;
+  };
+
+  readonly notModified = <V>(): V => {
+    if (this.#previous === undefined) {
+      return this.fail('notModified() needs a previous value, and there is none: look at ctx.previous first');
+    }
+    return this.#previous.value() as V;
   };
 
   readonly fail = (reason: unknown): never => {

@@ -1,12 +1,13 @@
-import type { L2LeaseToken } from '@tierwise/l2';
+import type { L2LeaseToken, L2Life } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
+import { LATE } from './deadline.js';
 import type { Candidate, Entry } from './entry.js';
-import { HierarchyClosedError } from './errors.js';
+import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
 import type { Flight, Reading } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
 import { giveLeaseBack, keepLease, rightToLoad } from './lease.js';
 import { type LoadContext, LoaderContext } from './load-context.js';
-import type { Policy } from './policy.js';
+import { lifeOf, longestLifeMs, type Policy } from './policy.js';
 import type { Space } from './space.js';
 
 /** The user's function. `undefined` is absence: it is handed on and not kept; `null` is a value. */
@@ -21,6 +22,10 @@ export interface Wish {
   readonly signal: AbortSignal | undefined;
   /** Loads although there is a fresh value. */
   readonly force: boolean;
+  /** The version of a fresh value that is to be replaced: another one in L2 does as well as a load. */
+  readonly replaces?: number | undefined;
+  /** Nobody waits for it: a stale value is no answer. */
+  readonly behind?: boolean;
 }
 
 /** The value; or nothing to keep; or something happened that makes it necessary to look again. */
@@ -31,7 +36,7 @@ const MARK_MARGIN_MS = 60_000;
 
 /** Begins the load of a flight, of which there is one at a time. */
 export function startLoad(flight: Flight, reading: Reading, wish: Wish): Load {
-  const load = new Load(flight, (signal) => run(flight, reading, wish, signal));
+  const load = new Load(flight, (controller) => run(flight, reading, wish, controller));
   // Found and given away already, as it may be when a fresh value is loaded anew: this load can be joined again.
   flight.attach();
   return load;
@@ -42,13 +47,17 @@ export class Load {
   readonly #outcome: Promise<Outcome>;
   readonly #abort = new AbortController();
   #waiting = 0;
+  #lastToGo: AbortSignal | undefined;
+  /** When it began, on this node's clock. */
+  readonly began: number;
 
-  constructor(flight: Flight, run: (signal: AbortSignal) => Promise<Outcome>) {
-    const { work } = flight.space.core;
+  constructor(flight: Flight, run: (controller: AbortController) => Promise<Outcome>) {
+    const { work, clock } = flight.space.core;
+    this.began = clock.now();
     flight.board();
     const release = work.abortOnClose(this.#abort);
     this.#outcome = work.track(
-      run(this.#abort.signal).finally(() => {
+      run(this.#abort).finally(() => {
         release();
         // Before those who wait go on: one that asks again at once must not meet this load's end.
         flight.detach();
@@ -58,7 +67,7 @@ export class Load {
     this.#outcome.catch(() => {});
   }
 
-  /** Waits for the outcome. When the last one gives up waiting, the loader's signal aborts. */
+  /** Waits for the outcome. */
   async wait(signal: AbortSignal | undefined): Promise<Outcome> {
     const late = this.#abort.signal.aborted;
     this.#waiting += 1;
@@ -71,20 +80,26 @@ export class Load {
       throw error;
     } finally {
       this.#waiting -= 1;
-      if (this.#waiting === 0 && signal?.aborted === true) this.#abort.abort(signal.reason);
+      if (signal?.aborted === true) this.#lastToGo = signal;
     }
+  }
+
+  /** Nobody is on the key's flight any more. If they gave up, rather than had their answer, the loader's signal aborts. */
+  leftAlone(): void {
+    if (this.#waiting === 0 && this.#lastToGo !== undefined) this.#abort.abort(this.#lastToGo.reason);
   }
 }
 
-async function run(flight: Flight, reading: Reading, wish: Wish, signal: AbortSignal): Promise<Outcome> {
+async function run(flight: Flight, reading: Reading, wish: Wish, controller: AbortController): Promise<Outcome> {
   const { space } = flight;
   const { policy, tags } = wish;
+  const { signal } = controller;
   // Sent along with the request for the lease. Creates the marks of new tags before the load begins, so that another tag's
-  // invalidation meanwhile does not make this value's look lost.
-  const marked = ensureMarks(space, tags, policy.ttlMs);
+  // invalidation meanwhile does not make this value's look lost. An L2 that has just not answered is not asked again.
+  const marked = reading.answered ? ensureMarks(space, tags, longestLifeMs(policy)) : false;
   signal.addEventListener('abort', () => flight.wake(), { once: true });
   const right = await rightToLoad(flight, reading, wish, signal);
-  await marked;
+  const isMarked = await marked;
   if (right.kind === 'restart') return 'restart';
   if (right.kind === 'found') return right.entry;
   const { lease } = right;
@@ -97,7 +112,8 @@ async function run(flight: Flight, reading: Reading, wish: Wish, signal: AbortSi
   let lifted = lease === undefined;
   try {
     signal.throwIfAborted();
-    const outcome = await loadAndStore(flight, wish, signal, right);
+    const mayFillL2 = right.mayFillL2 && (isMarked || tags.length === 0);
+    const outcome = await loadAndStore(flight, reading, wish, controller, { lease, mayFillL2 });
     lifted ||= outcome.lifted;
     return outcome.entry;
   } finally {
@@ -115,16 +131,19 @@ interface Stored {
 
 async function loadAndStore(
   flight: Flight,
+  reading: Reading,
   wish: Wish,
-  signal: AbortSignal,
+  controller: AbortController,
   right: { readonly lease: L2LeaseToken | undefined; readonly mayFillL2: boolean },
 ): Promise<Stored> {
   const { space, id } = flight;
   const { core, counters } = space;
-  const context = new LoaderContext(wish.key, signal, wish.policy, wish.tags);
+  // What was read before an invalidation is nothing to show to a loader.
+  const previous = space.known(id) ?? (flight.token.doomed ? undefined : reading.entry);
+  const context = new LoaderContext(wish, controller.signal, previous);
   const began = core.clock.now();
   // Taken before the loader begins: whatever is invalidated from here on, by whichever tag, makes its value dead.
-  const generation = space.time.generation;
+  const { generation } = space.time;
   const report = (outcome: 'stored' | 'fenced' | 'uncached' | 'failed', error?: unknown) => {
     const counter = {
       stored: 'loadsStored',
@@ -142,20 +161,26 @@ async function loadAndStore(
   let value: unknown;
   let payload: Uint8Array;
   try {
-    value = await wish.loader(context);
+    value = await withinLimit(space, wish, context, controller);
     if (value === undefined || context.skipped) {
       report('uncached');
       return { entry: undefined, lifted: false };
     }
     payload = core.codec.encode(value);
   } catch (error) {
+    if (!controller.signal.aborted || error instanceof LoadTimeoutError) {
+      space.backoff.failed(id, wish.policy.loadBackoff);
+    }
     report('failed', error);
     throw error;
   }
+  space.backoff.succeeded(id);
 
   const { policy, tags: userTags } = context;
+  const life = lifeOf(policy, value);
   const tags = userTags.map((tag) => core.codec.hideTag(tag));
-  if (userTags !== wish.tags || policy.ttlMs > wish.policy.ttlMs) await ensureMarks(space, userTags, policy.ttlMs);
+  const isMarkedAlready = userTags === wish.tags && life.keepMs <= longestLifeMs(wish.policy);
+  const mayFillL2 = right.mayFillL2 && (isMarkedAlready || (await ensureMarks(space, userTags, life.keepMs)));
   // Before the write: L2's own count begins when the write arrives there, which is later.
   const now = core.clock.now();
   const candidate = {
@@ -166,21 +191,22 @@ async function loadAndStore(
     userTags,
     version: 0,
     writtenAt: now,
-    freshUntil: now + policy.ttlMs,
+    freshUntil: now + life.freshMs,
+    keepUntil: now + life.keepMs,
   };
-  const filled = right.mayFillL2
-    ? await fillL2(flight, candidate, policy, right.lease)
+  const filled = mayFillL2
+    ? await fillL2(flight, candidate, life, right.lease)
     : { version: 0, refused: false, lifted: false };
   if (filled.refused) flight.token.doom();
-  const { entry, stored } = space.fill(id, flight.token, { ...candidate, version: filled.version }, policy.l1TtlMs);
-  report(policy.ttlMs === 0 ? 'uncached' : stored || filled.version > 0 ? 'stored' : 'fenced');
+  const { entry, stored } = space.fill(id, flight.token, { ...candidate, version: filled.version }, policy);
+  report(life.freshMs === 0 ? 'uncached' : stored || filled.version > 0 ? 'stored' : 'fenced');
   return { entry, lifted: filled.lifted };
 }
 
 async function fillL2(
   flight: Flight,
   candidate: Candidate,
-  policy: Policy,
+  life: L2Life,
   lease: L2LeaseToken | undefined,
 ): Promise<{ version: number; refused: boolean; lifted: boolean }> {
   const { space, id, token } = flight;
@@ -188,7 +214,7 @@ async function fillL2(
   const { payload, generation, tags, userTags } = candidate;
   const keep =
     guard !== undefined &&
-    policy.ttlMs > 0 &&
+    life.freshMs > 0 &&
     !token.doomed &&
     // Without leases nothing in L2 orders this fill and a write that is on its way: then the write has it.
     (lease !== undefined || !space.fences.isWriting(id)) &&
@@ -196,7 +222,7 @@ async function fillL2(
     space.time.judge(generation, tags) !== 'dead';
   if (!keep) return { version: 0, refused: false, lifted: false };
   const bytes = codec.pack(payload, { namespace: space.name, key: id, generation, tags, userTags });
-  const filling = guard.fill(space.name, { key: id, bytes, freshMs: policy.ttlMs, keepMs: policy.ttlMs, lease });
+  const filling = guard.fill(space.name, { key: id, bytes, ...life, lease });
   // For the same reason a later write waits for this one.
   if (lease === undefined) token.filling = filling;
   const written = await filling;
@@ -206,14 +232,37 @@ async function fillL2(
   return { version: written.version, refused: false, lifted: true };
 }
 
-/** Makes sure that L2 has marks for these tags, for as long as a value of this life can need them. */
-export async function ensureMarks(space: Space, userTags: readonly string[], ttlMs: number): Promise<void> {
+/** Runs the loader, no longer than its policy allows. Past that its signal aborts, and what comes of it is ignored. */
+async function withinLimit(
+  space: Space,
+  wish: Wish,
+  context: LoaderContext,
+  controller: AbortController,
+): Promise<unknown> {
+  const { clock, deadlines } = space.core;
+  const { hardMs, lateMs } = wish.policy.loadTimeout;
+  const running = (async () => wish.loader(context))();
+  const value = await deadlines.within(running, clock.now() + hardMs + lateMs);
+  if (value !== LATE) return value;
+  const error = new LoadTimeoutError(hardMs, { namespace: space.name, key: wish.key });
+  controller.abort(error);
+  throw error;
+}
+
+/**
+ * Makes sure that L2 has marks for these tags, for as long as a value of this life can need them.
+ *
+ * @returns whether it has.
+ */
+export async function ensureMarks(space: Space, userTags: readonly string[], lifeMs: number): Promise<boolean> {
   const { guard, codec } = space.core;
-  if (userTags.length === 0 || ttlMs === 0 || guard === undefined || !space.timeIsShared) return;
+  if (userTags.length === 0 || lifeMs === 0 || guard === undefined || !space.timeIsShared) return true;
   const tags = userTags.map((tag) => codec.hideTag(tag));
   const marks = await guard.marks(space.name, tags, {
     known: space.time.generation,
-    ensureMs: ttlMs + MARK_MARGIN_MS,
+    ensureMs: lifeMs + MARK_MARGIN_MS,
   });
-  if (marks !== undefined && marks !== UNANSWERED) space.time.learned(tags, marks);
+  if (marks === undefined || marks === UNANSWERED) return false;
+  space.time.learned(tags, marks);
+  return true;
 }

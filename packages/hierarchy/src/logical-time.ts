@@ -42,14 +42,18 @@ export class LogicalTime {
     return this.#change;
   }
 
-  /** Whether a value of this generation with these tags is still valid, as far as this node knows. */
-  judge(generation: number, tags: readonly string[]): Verdict {
+  /**
+   * Whether a value of this generation with these tags is still valid, as far as this node knows.
+   *
+   * @param relied whether news of every new mark counts as heard of. Default: {@link LogicalTime.relied}.
+   */
+  judge(generation: number, tags: readonly string[], relied = this.#relied): Verdict {
     if (generation < this.#dead) return 'dead';
     let verdict: Verdict = generation < this.#stale ? 'stale' : 'alive';
     for (const tag of tags) {
       const mark = this.#tags.get(tag);
       if (mark === undefined) {
-        if (!this.#relied || generation < this.#floor) verdict = 'unknown';
+        if (!relied || generation < this.#floor) verdict = 'unknown';
       } else if (generation < mark.dead) {
         return 'dead';
       } else if (generation < mark.stale && verdict === 'alive') {

@@ -251,9 +251,9 @@ describe('strange loaders (17)', () => {
     await settle();
     await clock.advance(1000);
     expect(loader.contexts[0]?.signal.aborted).toBe(true);
-    loader.fail(new Error('aborted'));
     await closing;
-    await expect(waiting).rejects.toThrow('aborted');
+    await expect(waiting).rejects.toMatchObject({ code: 'ERR_TIERWISE_CLOSED' });
+    loader.fail(new Error('aborted'));
   });
 });
 

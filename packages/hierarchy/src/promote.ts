@@ -1,12 +1,16 @@
 import type { L2Read } from '@tierwise/l2';
 import type { Entry } from './entry.js';
 import type { Token } from './fence.js';
-import { UNANSWERED } from './l2-guard.js';
+import { UNANSWERED, type Unanswered } from './l2-guard.js';
+import type { Verdict } from './logical-time.js';
+import type { Policy } from './policy.js';
 import type { Space } from './space.js';
 
 /**
  * Promotion: decides what may be made of what L2 has: opens the bytes, judges tags, and fills L1 with what
  * may be kept.
+ *
+ * @returns what is not dead, fresh or stale.
  */
 export async function admit(
   space: Space,
@@ -14,8 +18,8 @@ export async function admit(
   id: string,
   token: Token,
   read: L2Read,
-  l1TtlMs: number,
-): Promise<Entry | undefined> {
+  policy: Policy,
+): Promise<Entry | undefined | Unanswered> {
   if (read === undefined) return undefined;
   if (read.status === 'damaged') return damaged(space, key, 'foreign', read.reason);
   const now = space.core.clock.now();
@@ -23,7 +27,7 @@ export async function admit(
   if (!opened.ok) return damaged(space, key, opened.reason, opened.detail);
   // Without shared logical time the numbers of other nodes mean nothing here; what is in L2 then has no tags.
   const generation = space.timeIsShared ? opened.generation : space.time.generation;
-  if (space.timeIsShared && !(await learnMarks(space, generation, opened.tags))) return undefined;
+  if (space.timeIsShared && !(await learnMarks(space, generation, opened.tags))) return UNANSWERED;
   const { entry } = space.fill(
     id,
     token,
@@ -36,8 +40,9 @@ export async function admit(
       version: read.version,
       writtenAt: now - read.ageMs,
       freshUntil: now + read.freshMs,
+      keepUntil: now + read.keepMs,
     },
-    l1TtlMs,
+    policy,
   );
   try {
     entry.value();
@@ -45,7 +50,7 @@ export async function admit(
     space.drop(id);
     return damaged(space, key, 'undecodable', String(error));
   }
-  return isServable(space, entry) ? entry : undefined;
+  return isDead(space, entry) || entry.keepUntil <= space.core.clock.now() ? undefined : entry;
 }
 
 /**
@@ -62,14 +67,19 @@ async function learnMarks(space: Space, generation: number, tags: readonly strin
   return true;
 }
 
-/** Whether an entry may be handed out right now. It may have been a while since it was read. */
-export function isServable(space: Space, entry: Entry): boolean {
-  return entry.freshUntil > space.core.clock.now() && !isDead(space, entry);
+/** Whether an entry may be handed out as fresh right now. It may have been a while since it was read. */
+export function isFresh(space: Space, entry: Entry): boolean {
+  return entry.freshUntil > space.core.clock.now() && judge(space, entry) === 'alive';
 }
 
-/** Not known to be alive is dead (law 5). */
+/** Not known to be alive or stale is dead (law 5). */
 export function isDead(space: Space, entry: Entry): boolean {
-  return space.time.judge(entry.generation, entry.tags) !== 'alive';
+  const verdict = judge(space, entry);
+  return verdict === 'dead' || verdict === 'unknown';
+}
+
+function judge({ time }: Space, { generation, tags }: Entry): Verdict {
+  return time.judge(generation, tags);
 }
 
 /** Bad bytes are a miss (law 9). */

@@ -1,14 +1,20 @@
 import { untilAborted } from './abort.js';
+import { LATE } from './deadline.js';
 import type { Entry } from './entry.js';
+import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
+import type { StaleReason } from './events.js';
 import type { Token } from './fence.js';
 import { Flight, type Reading } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
 import { startLoad, type Wish } from './load.js';
-import { admit, isDead, isServable } from './promote.js';
+import type { Policy } from './policy.js';
+import { admit, isFresh } from './promote.js';
 import type { Space } from './space.js';
+import { answersAtOnce, useOf } from './stale.js';
 
 /**
- * How a read travels: L1 → the key's flight → L2 → (for reads that may load) the lease → the loader → both tiers.
+ * How a read travels: L1 → the key's flight → L2 → (for reads that may load) the lease → the loader → both tiers. Where a stale
+ * value may answer, it answers at once, at the soft limit or when the load fails (`stale.ts`), and the load goes on behind.
  * This file is the way down to L2; `load.ts` is the rest.
  */
 
@@ -35,52 +41,127 @@ export function lookUp(space: Space, key: string): Entry | undefined {
 export async function find(
   space: Space,
   key: string,
-  l1TtlMs: number,
+  policy: Policy,
   signal: AbortSignal | undefined,
 ): Promise<Entry | undefined> {
-  const flight = board(space, key, l1TtlMs);
+  const flight = board(space, key, policy);
   try {
     const { entry } = await untilAborted(flight.found, signal);
-    return entry !== undefined && isServable(space, entry) ? entry : undefined;
+    return entry !== undefined && isFresh(space, entry) ? entry : undefined;
   } finally {
     flight.leave();
   }
 }
 
-/** L2, then the source, for a key that L1 does not have (or is not asked). `undefined`: the loader had nothing. */
+/** L2, then the source, for a key that L1 does not have fresh (or is not asked). `undefined`: the loader had nothing. */
 export async function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined> {
-  const { key, signal, force } = wish;
+  const id = space.idOf(wish.key);
+  const known = wish.force ? undefined : space.known(id);
+  if (known !== undefined && answersAtOnce(space, id, known, wish.policy)) return answerAndRefresh(space, wish, known);
+  return bring(space, wish, known);
+}
+
+/** After a hit in L1: if the entry's life is so far gone that it is to be loaded ahead of its end, this begins it. Never waits. */
+export function refreshAhead(space: Space, wish: Wish, entry: Entry): void {
+  if (space.core.clock.now() < entry.refreshFrom) return;
+  entry.refreshFrom = Number.POSITIVE_INFINITY;
+  space.counters.refreshesAhead += 1;
+  refreshBehind(space, { ...wish, replaces: entry.version });
+}
+
+/** @param stale what L1 has, to answer with if the load fails or takes too long. */
+async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promise<Entry | undefined> {
+  const { key, signal, force, policy } = wish;
+  const { clock, deadlines } = space.core;
+  const { softMs, hardMs } = policy.loadTimeout;
+  const began = clock.now();
+  const hardAt = began + hardMs;
+  let softAt = began + softMs;
+  let fallback = stale;
+  const isUsable = (entry: Entry | undefined): entry is Entry =>
+    entry !== undefined && useOf(space, entry, policy) !== 'none';
+  const patiently = async <T>(promise: Promise<T>): Promise<T | typeof LATE> => {
+    if (fallback !== undefined && softAt < hardAt) {
+      const answer = await deadlines.within(promise, softAt);
+      if (answer !== LATE || isUsable(fallback)) return answer;
+    }
+    return deadlines.within(promise, hardAt);
+  };
+  const tooLate = (): Entry => {
+    if (isUsable(fallback)) return answerStale(space, key, fallback, 'timeout');
+    space.counters.loadTimeouts += 1;
+    throw new LoadTimeoutError(hardMs, { namespace: space.name, key });
+  };
+
   for (let restarts = 0; ; restarts += 1) {
-    const flight = board(space, key, wish.policy.l1TtlMs);
+    const flight = board(space, key, policy);
     // What this node knew when this caller came: results that were dead by then are not for this caller.
     const generation = space.time.generation;
     try {
-      const reading = await untilAborted(flight.found, signal);
-      if (!force && reading.entry !== undefined && isServable(space, reading.entry)) return reading.entry;
+      const reading = await patiently(untilAborted(flight.found, signal));
+      if (reading === LATE) return tooLate();
+      const found = force ? undefined : reading.entry;
+      if (found !== undefined && found.version !== wish.replaces && isFresh(space, found)) return found;
+      if (wish.behind !== true && isUsable(found)) {
+        if (answersAtOnce(space, flight.id, found, policy)) return answerAndRefresh(space, wish, found);
+        fallback = found;
+      }
       if (flight.load === undefined) {
         if (flight.token.doomed && restarts < MAX_RESTARTS) continue;
         flight.load = startLoad(flight, reading, wish);
       } else {
         space.counters.loadsShared += 1;
       }
-      const outcome = await flight.load.wait(signal);
+      softAt = Math.min(softAt, flight.load.began + softMs);
+      const outcome = await patiently(flight.load.wait(signal));
+      if (outcome === LATE) return tooLate();
       if (outcome === 'restart') continue;
       if (outcome === undefined) return undefined;
-      if (generation > outcome.generation && isDead(space, outcome)) continue;
+      // What was expired meanwhile is as good as dead for a caller that came after that.
+      if (generation > outcome.generation && space.time.judge(outcome.generation, outcome.tags) !== 'alive') continue;
       return outcome;
+    } catch (error) {
+      const isOwn = signal?.aborted === true || error instanceof HierarchyClosedError;
+      if (isOwn || !isUsable(fallback)) throw error;
+      return answerStale(space, key, fallback, 'error');
     } finally {
       flight.leave();
     }
   }
 }
 
+function answerAndRefresh(space: Space, wish: Wish, stale: Entry): Entry {
+  const isResting = space.backoff.isResting(space.idOf(wish.key));
+  if (!isResting) refreshBehind(space, wish);
+  return answerStale(space, wish.key, stale, isResting ? 'error' : 'revalidate');
+}
+
+function answerStale(space: Space, key: string, entry: Entry, reason: StaleReason): Entry {
+  const { counters, core, name } = space;
+  const counter = { revalidate: 'staleRevalidate', error: 'staleError', timeout: 'staleTimeout' } as const;
+  counters[counter[reason]] += 1;
+  if (core.events.wants('stale')) {
+    core.events.emit({ type: 'stale', namespace: name, key, reason, value: entry.value() });
+  }
+  return entry;
+}
+
+/** Brings a fresh value for later callers. One at a time for a key; who fails is heard of by the `load` event. */
+function refreshBehind(space: Space, wish: Wish): void {
+  const id = space.idOf(wish.key);
+  if (space.refreshing.has(id)) return;
+  space.refreshing.add(id);
+  const done = () => space.refreshing.delete(id);
+  space.core.work.track(bring(space, { ...wish, signal: undefined, behind: true }, undefined).then(done, done));
+}
+
 /** The key's flight: the one under way, unless it was invalidated, or a new one, which looks into L2 at once. */
-function board(space: Space, key: string, l1TtlMs: number): Flight {
+function board(space: Space, key: string, policy: Policy): Flight {
   const id = space.idOf(key);
   let flight = space.flights.get(id);
   if (flight === undefined || !flight.isJoinable) {
     const token = space.fences.begin(id, 'read');
-    const found = readL2(space, key, id, token, l1TtlMs);
+    const found = readL2(space, key, id, token, policy);
     flight = new Flight(space, id, token, space.core.work.track(found));
     space.flights.set(id, flight);
     // The look itself is aboard: when all callers have gone, its answer is still to come, and an invalidation has to find its token.
@@ -95,17 +176,17 @@ const NOTHING: Reading = { entry: undefined, seen: undefined, answered: true };
 const NO_ANSWER: Reading = { entry: undefined, seen: undefined, answered: false };
 
 /** One look into L2. What it finds fills L1 through the fence. Never rejects. */
-async function readL2(space: Space, key: string, id: string, token: Token, l1TtlMs: number): Promise<Reading> {
+async function readL2(space: Space, key: string, id: string, token: Token, policy: Policy): Promise<Reading> {
   const { core, counters, name } = space;
   if (core.guard === undefined) return NOTHING;
   const read = (await space.attach()) ? await core.guard.read(name, id) : UNANSWERED;
-  if (read === UNANSWERED) {
+  const entry = read === UNANSWERED ? UNANSWERED : await admit(space, key, id, token, read, policy);
+  if (read === UNANSWERED || entry === UNANSWERED) {
     counters.l2Misses += 1;
     counters.l2Unanswered += 1;
     return NO_ANSWER;
   }
-  const entry = await admit(space, key, id, token, read, l1TtlMs);
-  if (entry === undefined) {
+  if (entry === undefined || !isFresh(space, entry)) {
     counters.l2Misses += 1;
     if (core.events.wants('miss')) core.events.emit({ type: 'miss', tier: 'l2', namespace: name, key });
   } else {

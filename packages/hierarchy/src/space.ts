@@ -1,10 +1,12 @@
+import { Backoff } from './backoff.js';
 import type { Core } from './core.js';
 import { type Candidate, Entry } from './entry.js';
 import { L2FailedError } from './errors.js';
 import { Fences, type Token } from './fence.js';
 import type { Flight } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
-import { LogicalTime } from './logical-time.js';
+import { LogicalTime, type Verdict } from './logical-time.js';
+import type { Policy } from './policy.js';
 import { Counters } from './stats.js';
 
 /** Keys of failed writes that are remembered. What comes later than so many other failures is met by its ttl. */
@@ -18,6 +20,9 @@ export class Space {
   readonly flights = new Map<string, Flight>();
   readonly time: LogicalTime;
   readonly counters = new Counters();
+  readonly backoff: Backoff;
+  /** Keys that are being loaded anew behind a stale value. */
+  readonly refreshing = new Set<string>();
   readonly #prefix: string;
   #attached: 'never' | 'now' | 'before' = 'never';
   #attaching: Promise<boolean> | undefined;
@@ -35,6 +40,7 @@ export class Space {
     this.core = core;
     this.name = name;
     this.#prefix = isRoot ? '' : `\u0000${name}\u0000`;
+    this.backoff = new Backoff(core.clock);
     this.time = new LogicalTime({ local: !this.timeIsShared });
   }
 
@@ -51,19 +57,40 @@ export class Space {
   // L1 ------------------------------------------------------------------------------------------------------------------
 
   /**
-   * The entry of a key in L1 if it may be served right now. The whole cost of an L1 hit is here: no allocation, one look at
-   * the clock, and one at the marks only if any has changed since the last time.
+   * The entry of a key in L1 if it may be served right now as fresh. The whole cost of an L1 hit is here: no allocation, one look
+   * at the clock, and one at the marks only if any has changed since the last time.
    */
   held(id: string): Entry | undefined {
-    const entry = this.core.l1.get(this.#prefix + id);
+    const { l1, l1Clock } = this.core;
+    // Where there is nothing to be too old, nobody needs to watch the time.
+    if (l1.size === 0) return undefined;
+    const now = l1Clock.now();
+    const entry = l1.get(this.#prefix + id, now);
     // An L1 key can be spelt by a key that no check has seen yet: the entry itself says whose it is.
-    if (entry === undefined || entry.space !== this) return undefined;
-    if (entry.epoch !== this.fences.epoch && !this.#stillTrusts(entry.epoch)) return undefined;
+    if (entry === undefined || entry.space !== this || now >= entry.answerUntil) return undefined;
+    const isOld = entry.epoch !== this.fences.epoch;
+    if (isOld && !this.#stillTrusts(entry.epoch)) return undefined;
     if (entry.judgedAt !== this.time.change) {
-      if (this.time.judge(entry.generation, entry.tags) !== 'alive') return undefined;
+      if (this.#judge(entry, isOld) !== 'alive') return undefined;
       entry.judgedAt = this.time.change;
     }
     return entry;
+  }
+
+  /** What L1 has of a key that is not known to be dead: fresh or stale. */
+  known(id: string): Entry | undefined {
+    const { l1, l1Clock } = this.core;
+    if (l1.size === 0) return undefined;
+    const entry = l1.peek(this.#prefix + id, l1Clock.now());
+    if (entry === undefined || entry.space !== this) return undefined;
+    const verdict = this.verdictOf(entry);
+    return verdict === 'alive' || verdict === 'stale' ? entry : undefined;
+  }
+
+  /** Whether a value that this node has read or held is still valid, as far as it can tell. */
+  verdictOf(entry: Entry): Verdict {
+    const isOld = entry.epoch !== this.fences.epoch;
+    return isOld && !this.#stillTrusts(entry.epoch) ? 'unknown' : this.#judge(entry, isOld);
   }
 
   /**
@@ -72,24 +99,47 @@ export class Space {
    *
    * @returns the entry, for those who wait for it, stored or not.
    */
-  fill(id: string, token: Token, candidate: Candidate, l1TtlMs: number): { entry: Entry; stored: boolean } {
+  fill(id: string, token: Token, candidate: Candidate, policy: Policy): { entry: Entry; stored: boolean } {
     const entry = new Entry(this, this.fences.epoch, candidate, candidate.payload);
-    return { entry, stored: !token.doomed && this.#keep(id, entry, l1TtlMs) };
+    return { entry, stored: !token.doomed && this.#keep(id, entry, policy) };
   }
 
   /** Gives an entry that lives in L1 alone another life. */
-  prolong(id: string, entry: Entry, freshUntil: number, l1TtlMs: number): void {
-    this.#keep(id, entry.withLife(freshUntil), l1TtlMs);
+  prolong(id: string, entry: Entry, life: { freshMs: number; keepMs: number }, policy: Policy): void {
+    const now = this.core.clock.now();
+    this.#keep(id, entry.withLife(now + life.freshMs, now + life.keepMs), policy);
   }
 
-  #keep(id: string, entry: Entry, l1TtlMs: number): boolean {
+  /** Makes what L1 has of a key stale, as of when it was written. */
+  expire(id: string): void {
+    const entry = this.known(id);
+    // While deaf, its time is bounded already, by a moment that is not known here any more.
+    if (entry === undefined || entry.keepUntil <= entry.freshUntil || this.#trustMs < Number.POSITIVE_INFINITY) {
+      this.drop(id);
+    } else if (!entry.isExpired) {
+      const stale = entry.withLife(entry.writtenAt, entry.keepUntil);
+      this.core.l1.set(this.#prefix + id, stale, { bytes: entry.bytes, deadline: entry.keepUntil });
+    }
+  }
+
+  #keep(id: string, entry: Entry, policy: Policy): boolean {
     const { clock, l1 } = this.core;
-    if (this.time.judge(entry.generation, entry.tags) !== 'alive') return false;
+    const verdict = this.#judge(entry, this.time.relied);
+    if (verdict !== 'alive' && verdict !== 'stale') return false;
     const now = clock.now();
-    const deadline = Math.min(entry.freshUntil, now + Math.min(l1TtlMs, this.#trustMs));
+    const trustUntil = now + this.#trustMs;
+    entry.answerUntil = Math.min(entry.freshUntil, trustUntil, now + policy.l1TtlMs);
+    // Past that, it is held for `staleIfError` and the like, if it has any such time.
+    const deadline = entry.keepUntil > entry.freshUntil ? Math.min(entry.keepUntil, trustUntil) : entry.answerUntil;
     if (deadline <= now) return false;
-    entry.judgedAt = this.time.change;
+    entry.refreshFrom = refreshFrom(entry, policy);
+    if (verdict === 'alive') entry.judgedAt = this.time.change;
     return l1.set(this.#prefix + id, entry, { bytes: entry.bytes, deadline }) === 'stored';
+  }
+
+  /** What was held when the feed was lost is judged by what was known then: for as long as it is trusted at all. */
+  #judge(entry: Entry, asBeforeDeafness: boolean): Verdict {
+    return this.time.judge(entry.generation, entry.tags, asBeforeDeafness || this.time.relied);
   }
 
   /** Drops a key from L1. */
@@ -199,4 +249,11 @@ export class Space {
     }
     return true;
   }
+}
+
+/** `refreshAhead` of an entry's life, give or take a tenth of that. */
+function refreshFrom(entry: Entry, policy: Policy): number {
+  if (policy.refreshAhead === undefined) return Number.POSITIVE_INFINITY;
+  const part = policy.refreshAhead * (0.9 + 0.2 * Math.random());
+  return entry.writtenAt + (entry.freshUntil - entry.writtenAt) * Math.min(part, 1);
 }

@@ -17,6 +17,13 @@ export class Counters {
   loadsShared = 0;
   /** Loads that this node waited for because another node ran them. */
   loadsElsewhere = 0;
+  /** Calls that ended by `loadTimeout.hard`. */
+  loadTimeouts = 0;
+  /** Stale values answered, by reason. */
+  staleRevalidate = 0;
+  staleError = 0;
+  staleTimeout = 0;
+  refreshesAhead = 0;
   sets = 0;
   deletes = 0;
   invalidations = 0;
@@ -44,7 +51,13 @@ export interface CacheStats {
     readonly shared: number;
     /** Misses answered by another node's load. */
     readonly elsewhere: number;
+    /** Calls that ended by `loadTimeout.hard`. */
+    readonly timeouts: number;
+    /** Begun ahead of the end of a value's life. */
+    readonly ahead: number;
   };
+  /** Stale values answered, by reason: see the `stale` event. */
+  readonly stale: { readonly revalidate: number; readonly error: number; readonly timeout: number };
   /** Keys set, deleted (with expired and touched ones), and calls of `invalidateTags` and `clear`. */
   readonly writes: { readonly sets: number; readonly deletes: number; readonly invalidations: number };
 }
@@ -78,7 +91,10 @@ export function toStats(counters: readonly Counters[]): CacheStats {
       failed: sum('loadsFailed'),
       shared: sum('loadsShared'),
       elsewhere: sum('loadsElsewhere'),
+      timeouts: sum('loadTimeouts'),
+      ahead: sum('refreshesAhead'),
     },
+    stale: { revalidate: sum('staleRevalidate'), error: sum('staleError'), timeout: sum('staleTimeout') },
     writes: { sets: sum('sets'), deletes: sum('deletes'), invalidations: sum('invalidations') },
   };
 }

@@ -1,7 +1,8 @@
+import type { L2Life } from '@tierwise/l2';
 import type { Entry } from './entry.js';
 import type { L2Guard } from './l2-guard.js';
 import { ensureMarks } from './load.js';
-import type { Policy } from './policy.js';
+import { lifeOf, longestLifeMs, type Policy } from './policy.js';
 import type { Space } from './space.js';
 
 /**
@@ -26,15 +27,16 @@ export async function set(
   userTags: readonly string[],
 ): Promise<void> {
   const { core, counters, name } = space;
-  const encoded = items.map(({ key, value }) => ({ key, id: space.idOf(key), payload: core.codec.encode(value) }));
-  if (policy.ttlMs === 0) {
-    await remove(
-      space,
-      items.map(({ key }) => key),
-      'delete',
-    );
-    return;
-  }
+  const all = items.map(({ key, value }) => ({
+    key,
+    id: space.idOf(key),
+    payload: core.codec.encode(value),
+    life: lifeOf(policy, value),
+  }));
+  const unborn = all.filter(({ life }) => life.freshMs === 0).map(({ key }) => key);
+  if (unborn.length > 0) await remove(space, unborn, 'delete');
+  const encoded = all.filter(({ life }) => life.freshMs > 0);
+  if (encoded.length === 0) return;
   const writes = encoded.map((item) => ({ ...item, token: space.fences.begin(item.id, 'write') }));
   try {
     const tags = userTags.map((tag) => core.codec.hideTag(tag));
@@ -47,7 +49,7 @@ export async function set(
     const generation = space.time.generation;
     // L2 begins to count later, when the write arrives there: L1 never outlives it.
     const writtenAt = core.clock.now();
-    const candidate = { generation, tags, userTags, writtenAt, freshUntil: writtenAt + policy.ttlMs };
+    const candidate = { generation, tags, userTags, writtenAt };
     let versions: (number | undefined)[] = [];
     if (inL2) versions = await writeL2(space, writes, candidate, policy);
     // Another node may hold an untagged value, which this tagged one, living in L1 alone, replaces.
@@ -57,12 +59,13 @@ export async function set(
         encoded.map(({ id }) => id),
         items[0]?.key,
       );
-    for (const [index, { key, id, payload, token }] of writes.entries()) {
+    for (const [index, { key, id, payload, life, token }] of writes.entries()) {
       const version = versions[index] ?? 0;
       space.fences.doom(id, 'reads');
       if (version < token.rival) continue;
       space.drop(id);
-      space.fill(id, token, { ...candidate, key, payload, version }, policy.l1TtlMs);
+      const lives = { freshUntil: writtenAt + life.freshMs, keepUntil: writtenAt + life.keepMs };
+      space.fill(id, token, { ...candidate, ...lives, key, payload, version }, policy);
       space.fences.tellRivals(id, token, version);
     }
   } catch (error) {
@@ -83,14 +86,13 @@ export async function set(
 
 async function writeL2(
   space: Space,
-  writes: readonly { key: string; id: string; payload: Uint8Array }[],
+  writes: readonly { key: string; id: string; payload: Uint8Array; life: L2Life }[],
   candidate: { generation: number; tags: readonly string[]; userTags: readonly string[] },
   policy: Policy,
 ): Promise<number[]> {
   const { core, name } = space;
   const { generation, tags, userTags } = candidate;
-  const life = { freshMs: policy.ttlMs, keepMs: policy.ttlMs };
-  const entries = writes.map(({ id, payload }) => ({
+  const entries = writes.map(({ id, payload, life }) => ({
     key: id,
     bytes: core.codec.pack(payload, { namespace: name, key: id, generation, tags, userTags }),
     ...life,
@@ -98,7 +100,7 @@ async function writeL2(
   // Both are on their way at once. A value whose mark was not made is dead, which is safe.
   const [written] = await Promise.all([
     core.guard?.write(name, entries, writes[0]?.key),
-    ensureMarks(space, userTags, policy.ttlMs),
+    ensureMarks(space, userTags, longestLifeMs(policy)),
   ]);
   return (written ?? []).map((answer) => (answer.status === 'stored' ? answer.version : 0));
 }
@@ -107,7 +109,7 @@ async function writeL2(
 export async function remove(space: Space, keys: readonly string[], how: 'delete' | 'expire'): Promise<boolean[]> {
   const ids = keys.map((key) => space.idOf(key));
   const held = ids.map((id) => space.held(id) !== undefined);
-  const removed = await change(space, ids, async (guard) => guard[how](space.name, ids, keys[0]));
+  const removed = await change(space, ids, async (guard) => guard[how](space.name, ids, keys[0]), how);
   report(space, how, keys);
   return held.map((there, index) => there || removed?.[index] === true);
 }
@@ -115,6 +117,7 @@ export async function remove(space: Space, keys: readonly string[], how: 'delete
 /** Gives keys a new life. @returns per key whether there was a value. */
 export async function touch(space: Space, keys: readonly string[], policy: Policy): Promise<boolean[]> {
   if (policy.ttlMs === 0) return remove(space, keys, 'delete');
+  const life = lifeOf(policy, undefined);
   const { core, name } = space;
   const ids = keys.map((key) => space.idOf(key));
   const held = ids.map((id) => space.held(id));
@@ -123,15 +126,15 @@ export async function touch(space: Space, keys: readonly string[], policy: Polic
   for (const [index, id] of ids.entries()) {
     const entry = held[index];
     if (entry !== undefined && livesHereAlone(entry)) {
-      space.prolong(id, entry, core.clock.now() + policy.ttlMs, policy.l1TtlMs);
+      space.prolong(id, entry, life, policy);
     }
   }
   const inL2 = ids.filter((_, index) => !livesHereAlone(held[index]));
   // Marks have to last as long as the values whose tags they are. Tags that this node does not know just die early.
   const tags = [...new Set(held.flatMap((entry) => entry?.userTags ?? []))];
   const touched = await change(space, inL2, async (guard) => {
-    await ensureMarks(space, tags, policy.ttlMs);
-    return guard.touch(name, inL2, { freshMs: policy.ttlMs, keepMs: policy.ttlMs }, keys[0]);
+    await ensureMarks(space, tags, life.keepMs);
+    return guard.touch(name, inL2, life, keys[0]);
   });
   report(space, 'touch', keys);
   return ids.map((id, index) => held[index] !== undefined || touched?.[inL2.indexOf(id)] === true);
@@ -142,6 +145,7 @@ async function change<T>(
   space: Space,
   ids: readonly string[],
   act: (guard: L2Guard) => Promise<T>,
+  how: 'delete' | 'expire' = 'delete',
 ): Promise<T | undefined> {
   const { guard } = space.core;
   const tokens = ids.map((id) => ({ id, token: space.fences.begin(id, 'write') }));
@@ -155,7 +159,9 @@ async function change<T>(
   } finally {
     for (const { id, token } of tokens) {
       space.fences.end(id, token);
-      space.invalidate(id);
+      space.fences.doom(id, 'all');
+      if (how === 'expire') space.expire(id);
+      else space.drop(id);
     }
   }
 }
