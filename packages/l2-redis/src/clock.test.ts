@@ -49,6 +49,25 @@ test('the node never thinks it earlier in Redis than it is, and later by the way
   );
 });
 
+test('nor does it ever think it later in Redis than it is where that counts, and earlier by the way back at most', () => {
+  const way = fc.double({ min: 0, max: 50, noNaN: true });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(way, way, fc.nat(20_000)), { minLength: 1, maxLength: 20 }), (steps) => {
+      const world = new World();
+      let best = Number.POSITIVE_INFINITY;
+      for (const [there, back, pause] of steps) {
+        world.ask(there, back);
+        best = Math.min(best, back);
+        expect(world.clock.earliest() - world.redis).toBeLessThan(0.01);
+        world.pass(pause);
+        expect(world.clock.earliest() - world.redis).toBeLessThan(0.01);
+      }
+      world.ask(0, best);
+      expect(world.redis - world.clock.earliest()).toBeLessThanOrEqual(best * 1.001 + 0.01);
+    }),
+  );
+});
+
 test('a slow answer does not spoil what a quick one told', () => {
   const world = new World();
   world.ask(1, 1);
@@ -62,6 +81,7 @@ test('clocks that run apart by 500 ppm never make it too early', () => {
   for (let i = 0; i < 60; i += 1) {
     world.pass(1_000, 1_000.5);
     expect(world.error).toBeGreaterThanOrEqual(0);
+    expect(world.clock.earliest()).toBeLessThanOrEqual(world.redis);
   }
 });
 
@@ -71,9 +91,11 @@ test('a clock of Redis that steps forth or back is followed with the next answer
   world.redis += 900_000;
   world.ask(1, 1);
   expect(world.error).toBeCloseTo(1, 1);
+  expect(world.clock.earliest() - world.redis).toBeCloseTo(-1, 1);
   world.redis -= 1_800_000;
   world.ask(1, 1);
   expect(world.error).toBeCloseTo(1, 1);
+  expect(world.clock.earliest() - world.redis).toBeCloseTo(-1, 1);
 });
 
 test('a sample is stale after 30 s, before the first, and after a reconnect', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeEnvelope, decodeLiving, HEADER_BYTES } from './envelope.js';
+import { decodeEnvelope, decodeLiving, HEADER_BYTES, writtenMicros } from './envelope.js';
 
 // version 1_763_661_015_123_456, written at 1_763_661_015_123, stale 1,000 ms and gone 2,000 ms later, bytes `hi`.
 const GOLDEN = Buffer.from(
@@ -24,6 +24,30 @@ test('it is stale, then gone, at its moments', () => {
   expect(decodeEnvelope(GOLDEN, WRITTEN_AT + 1_000)).toMatchObject({ freshMs: 0, keepMs: 1_000 });
   expect(decodeEnvelope(GOLDEN, WRITTEN_AT + 1_999)).toMatchObject({ freshMs: -999, keepMs: 1 });
   expect(decodeEnvelope(GOLDEN, WRITTEN_AT + 2_000)).toBeUndefined();
+});
+
+test('what was expired is as long stale as it is old, whatever happened to the clock', () => {
+  const expired = Buffer.from(GOLDEN);
+  GOLDEN.copy(expired, 18, 12, 18);
+  for (const now of [WRITTEN_AT - 500, WRITTEN_AT, WRITTEN_AT + 0.3, WRITTEN_AT + 1_999]) {
+    const entry = decodeEnvelope(expired, now);
+    if (entry?.status !== 'found') throw new Error('not found');
+    expect(entry.freshMs === -entry.ageMs).toBe(true);
+    expect(entry.freshMs).toBeLessThanOrEqual(0);
+  }
+});
+
+test('the kinds of writing are known, and later ones are damage', () => {
+  const ofKind = (kind: number): Buffer => {
+    const stored = Buffer.from(GOLDEN);
+    stored[3] = kind;
+    return stored;
+  };
+  for (const kind of [0, 1, 2, 3]) expect(decodeEnvelope(ofKind(kind), WRITTEN_AT)?.status).toBe('found');
+  expect(decodeEnvelope(ofKind(4), WRITTEN_AT)?.status).toBe('damaged');
+  expect(writtenMicros(ofKind(0))).toBeUndefined();
+  expect(writtenMicros(ofKind(1))).toBe(1_763_661_015_123_456);
+  expect(writtenMicros(ofKind(1).subarray(0, 20))).toBeUndefined();
 });
 
 test('one that lived in Redis and died on the way is over at once, but there', () => {

@@ -1,8 +1,9 @@
 /// <reference path="./cluster-key-slot.d.ts" />
+import { L2InvalidError } from '@tierwise/l2';
 import slotOf from 'cluster-key-slot';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { channelOf, keysOf, scanPattern } from './keys.js';
+import { channelOf, entryOf, keysOf, scanPattern, trackedPrefix } from './keys.js';
 
 // Made of what could confuse the layout, so that collisions are likely if they are possible at all.
 const part = fc.array(fc.constantFrom('{', '}', ':', '%', '.', 'v', 'l', 'm', '7B', 'a', ' ', '', 'é'), {
@@ -14,11 +15,12 @@ const name = fc.oneof(
 );
 
 test('no two things ever have one name in Redis', () => {
-  const thing = fc.record({ kind: fc.constantFrom('entry', 'lease', 'time', 'mark'), namespace: name, name });
+  const thing = fc.record({ kind: fc.constantFrom('entry', 'lease', 'note', 'time', 'mark'), namespace: name, name });
   const nameOf = ({ kind, namespace, name: own }: { kind: string; namespace: string; name: string }): string => {
     const keys = keysOf(namespace);
     if (kind === 'entry') return keys.entry(own);
     if (kind === 'lease') return keys.lease(own);
+    if (kind === 'note') return keys.note(own);
     return kind === 'mark' ? keys.mark(own) : keys.time;
   };
   const identity = ({ kind, namespace, name: own }: { kind: string; namespace: string; name: string }): string =>
@@ -35,6 +37,55 @@ test.each(['', '%', '%%', '}', '%}', '}%', '{', '{}', '}{', 'a}', '{a}'])('the k
   const others = ['', '%', '%%', '}', '%}', '}%', '{', '{}', '}{', 'a}', '{a}'].filter((other) => other !== key);
   const { entry } = keysOf('n');
   expect(others.map(entry)).not.toContain(entry(key));
+});
+
+// What could look like a key in a group, or the other way round.
+const group = fc.option(fc.oneof(name, fc.constantFrom('=', '%=', '}', 'a}', '%7D', '%25')), { nil: undefined });
+const grouped = fc.record({
+  key: fc.oneof(
+    name,
+    fc.tuple(fc.constantFrom('%=', '%=a}', '=', '%='), name).map(([a, b]) => a + b),
+  ),
+  group,
+});
+
+test('two different keys never have one name, whatever their groups are', () => {
+  fc.assert(
+    fc.property(grouped, grouped, (a, b) => {
+      fc.pre(a.key !== b.key);
+      const [keysA, keysB] = [keysOf('n', () => a.group), keysOf('n', () => b.group)];
+      expect(keysA.entry(a.key)).not.toBe(keysB.entry(b.key));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('keys of a group share its slot with all that belongs to them, and a change of them is known by name', () => {
+  fc.assert(
+    fc.property(name, name, grouped, (namespace, other, { key, group: own }) => {
+      const keys = keysOf(namespace, () => own);
+      expect(slotOf(keys.lease(key))).toBe(slotOf(keys.entry(key)));
+      expect(slotOf(keys.note(key))).toBe(slotOf(keys.entry(key)));
+      if (own !== undefined) expect(slotOf(keys.entry(other))).toBe(slotOf(keys.entry(key)));
+      const prefixes = new Map([[trackedPrefix('my:', namespace), namespace]]);
+      expect(entryOf(`my:${keys.entry(key)}`, 'my:', prefixes)).toEqual({ namespace, key });
+      expect(entryOf(`my:${keys.lease(key)}`, 'my:', prefixes)).toBeUndefined();
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('keys of different groups spread over slots', () => {
+  const { entry } = keysOf('n', (_, key) => `group ${Number(key) % 50}`);
+  const slots = new Set(Array.from({ length: 100 }, (_, i) => slotOf(entry(`${i}`))));
+  expect(slots.size).toBeGreaterThan(40);
+  expect(slots.size).toBeLessThanOrEqual(50);
+});
+
+test('what colocate answers must make sense', () => {
+  for (const group of [1, null, '\ud800']) {
+    expect(() => keysOf('n', () => group as string).entry('a')).toThrow(L2InvalidError);
+  }
 });
 
 test('an entry and its lease share a slot, as does all bookkeeping of a namespace', () => {
@@ -57,6 +108,8 @@ test('entries of one namespace spread over slots', () => {
 test('names stay what they are: other versions and languages read them', () => {
   const keys = keysOf('shop:{eu}%');
   expect(keys.entry('user:1')).toBe('tw1:shop%3A%7Beu%7D%25:v:{user:1}');
+  expect(keys.note('user:1')).toBe('tw1:shop%3A%7Beu%7D%25:d:{user:1}');
+  expect(keysOf('shop', () => 'a}b%').entry('user:1')).toBe('tw1:shop:v:{%=a%7Db%25}user:1');
   expect(keys.lease('}x')).toBe('tw1:shop%3A%7Beu%7D%25:l:{%}x}');
   expect(keys.time).toBe('tw1:shop%3A%7Beu%7D%25:g:{.shop%3A%7Beu%7D%25}');
   expect(keys.mark('tag')).toBe('tw1:shop%3A%7Beu%7D%25:m:{.shop%3A%7Beu%7D%25}tag');

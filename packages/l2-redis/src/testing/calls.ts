@@ -3,8 +3,8 @@ import { entry } from './node.js';
 
 /** Every call that needs an answer of Redis, by name. */
 export function everyCall(l2: L2, namespace = 'n'): [name: string, run: () => Promise<unknown>][] {
-  const { leases, time, feed } = l2;
-  if (!leases || !time || !feed) throw new Error('a capability is missing');
+  const { leases, time, feed, replay, transactions } = l2;
+  if (!leases || !time || !feed || !replay || !transactions) throw new Error('a capability is missing');
   return [
     ['read', () => l2.read(namespace, ['a'])],
     ['write', () => l2.write(namespace, [entry('a')])],
@@ -17,6 +17,9 @@ export function everyCall(l2: L2, namespace = 'n'): [name: string, run: () => Pr
     ['release', () => leases.release(namespace, 'a', 'token')],
     ['marks', () => time.marks(namespace, ['t'], { known: 0 })],
     ['advance', () => time.advance(namespace, ['t'], 'dead', { known: 0 })],
+    ['replay', () => replay.replay(namespace, [{ ...entry('a'), since: '' }])],
+    ['transactions.read', () => transactions.read(namespace, ['a'])],
+    ['commit', () => transactions.commit(namespace, { expect: [], writes: [entry('a')], deletes: ['b'] })],
     ['follow', () => feed.follow(`${namespace} that is new`)],
   ];
 }

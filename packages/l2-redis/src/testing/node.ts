@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { L2, L2FeedState, L2Host, L2News } from '@tierwise/l2';
+import { Redis } from 'ioredis';
 import { onTestFinished, type TestContext } from 'vitest';
 import { startRedisServer, type TestRedisServer } from '../../../../test/support/redis-server.js';
 import type { RedisL2Options } from '../options.js';
@@ -40,6 +41,14 @@ export async function ownServer({ skip }: TestContext, ...args: string[]): Promi
   if (server === undefined) return skip('neither redis-server nor valkey-server is on PATH');
   onTestFinished(() => server.stop());
   return server;
+}
+
+/** A client beside the one under test. */
+export function adminOf(server: { readonly url: string }): Redis {
+  const admin = new Redis(server.url);
+  admin.on('error', () => {});
+  onTestFinished(() => admin.disconnect());
+  return admin;
 }
 
 /** Waits for what is bound to come. */
