@@ -63,8 +63,8 @@ export async function findOrLoad(space: Space, wish: Wish): Promise<Entry | unde
 
 /** After a hit in L1: if the entry's life is so far gone that it is to be loaded ahead of its end, this begins it. Never waits. */
 export function refreshAhead(space: Space, wish: Wish, entry: Entry): void {
-  if (space.core.clock.now() < entry.refreshFrom) return;
-  entry.refreshFrom = Number.POSITIVE_INFINITY;
+  const id = space.idOf(wish.key);
+  if (space.core.clock.now() < entry.refreshFrom || space.refreshing.has(id) || space.backoff.isResting(id)) return;
   space.counters.refreshesAhead += 1;
   refreshBehind(space, { ...wish, replaces: entry.version });
 }
@@ -82,13 +82,18 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
     entry !== undefined && useOf(space, entry, policy) !== 'none';
   const patiently = async <T>(promise: Promise<T>): Promise<T | typeof LATE> => {
     if (fallback !== undefined && softAt < hardAt) {
+      if (clock.now() >= softAt && isUsable(fallback)) return LATE;
       const answer = await deadlines.within(promise, softAt);
       if (answer !== LATE || isUsable(fallback)) return answer;
     }
     return deadlines.within(promise, hardAt);
   };
   const tooLate = (): Entry => {
-    if (isUsable(fallback)) return answerStale(space, key, fallback, 'timeout');
+    if (isUsable(fallback)) {
+      // If the time was over before the load had begun, it is still to come.
+      if (wish.behind !== true) refreshBehind(space, wish);
+      return answerStale(space, key, fallback, 'timeout');
+    }
     space.counters.loadTimeouts += 1;
     throw new LoadTimeoutError(hardMs, { namespace: space.name, key });
   };
