@@ -309,6 +309,17 @@ describe('a disk that fails', () => {
     expect(clock.timers).toEqual([]);
   });
 
+  test('when it is closed, what only wants to be noted as settled is tried once as well, not over and over', async () => {
+    const { journal, held } = driven();
+    const { host } = await opened(journal);
+    await journal.append([deletion('a'), deletion('b')]);
+    held.error = full;
+    journal.settle([1]);
+    await journal.close();
+    expect(held.writes.length).toBe(2);
+    expect(host.types).toEqual(['failing']);
+  });
+
   test('a directory that is removed is made again, with what was in memory', async () => {
     const directory = join(temporaryDirectory(), 'log');
     const { journal, clock } = driven({ directory });
@@ -359,6 +370,21 @@ describe('life', () => {
     held.release();
     await Promise.all([appended, closed]);
     expect(keysOf((await opened(fileJournal({ directory }))).found)).toEqual(['a']);
+  });
+
+  test('an append while it closes hands over its own records, and no others', async () => {
+    const { journal, held, directory } = driven();
+    const { host } = await opened(journal);
+    held.hold();
+    const appended = journal.append([deletion('a')]);
+    await held.begun(1);
+    const waiting = journal.append([deletion('b')]);
+    const closed = journal.close();
+    await journal.append([deletion('late')]);
+    held.release();
+    await Promise.all([appended, waiting, closed]);
+    expect(keysOf(host.dropped)).toEqual(['late']);
+    expect(keysOf((await opened(fileJournal({ directory }))).found)).toEqual(['a', 'b']);
   });
 
   test('an append that is called while it opens gets a number above those of the log', async () => {

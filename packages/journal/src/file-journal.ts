@@ -61,7 +61,7 @@ class FileJournal implements Journal {
   #opened: ((found: readonly JournalEntry[]) => void) | undefined;
   readonly #isOpen: Promise<readonly JournalEntry[]>;
   /** What earlier processes left, when it could not be read in time. */
-  #late: JournalEntry[] = [];
+  #late: readonly JournalEntry[] = [];
   #lastNumber = 0;
   readonly #waiters: { readonly last: number; readonly resolve: () => void }[] = [];
   #worker: Promise<void> | undefined;
@@ -95,13 +95,14 @@ class FileJournal implements Journal {
   async append(records: readonly JournalRecord[]): Promise<readonly number[]> {
     if (this.#opened !== undefined) await this.#isOpen;
     if (records.length === 0) return [];
-    const numbers = records.map((record) => {
-      this.#lastNumber += 1;
-      this.#backlog.add(this.#lastNumber, record);
-      return this.#lastNumber;
-    });
-    if (this.#end !== undefined) this.#drop(this.#backlog.clear());
-    else if (this.#isFailing) this.#drop(this.#backlog.shrink());
+    const entries = records.map((record) => ({ number: ++this.#lastNumber, record }));
+    const numbers = entries.map(({ number }) => number);
+    if (this.#end !== undefined) {
+      this.#drop(entries);
+      return numbers;
+    }
+    for (const { number, record } of entries) this.#backlog.add(number, record);
+    if (this.#isFailing) this.#drop(this.#backlog.shrink());
     else await this.#written(this.#lastNumber);
     return numbers;
   }
@@ -136,7 +137,8 @@ class FileJournal implements Journal {
       return;
     this.#worker = this.#work().finally(() => {
       this.#worker = undefined;
-      if (this.#hasWork) this.#wake();
+      const wasLastAttempt = this.#end !== undefined && this.#isFailing;
+      if (this.#hasWork && !wasLastAttempt) this.#wake();
     });
   }
 
@@ -194,7 +196,7 @@ class FileJournal implements Journal {
 
   #handOver(found: readonly JournalEntry[]): void {
     this.#lastNumber = Math.max(this.#lastNumber, this.#log?.lastNumber ?? 0);
-    if (this.#opened === undefined) this.#late.push(...found);
+    if (this.#opened === undefined) this.#late = [...this.#late, ...found];
     this.#opened?.(found);
     this.#opened = undefined;
   }

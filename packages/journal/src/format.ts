@@ -19,7 +19,7 @@ import { createHash, randomBytes } from 'node:crypto';
  * values can know it, so nothing within a value is ever taken for a frame. It is in the name as well, so that a damaged
  * header costs no record.
  */
-export const MAGIC = Buffer.from('TWJOURNL');
+const MAGIC = Buffer.from('TWJOURNL');
 export const VERSION = 1;
 export const HEADER_BYTES = 64;
 export const MARKER_BYTES = 8;

@@ -51,7 +51,7 @@ export async function loadLog(directory: string, parts: LoadParts): Promise<Load
     const file = await readFile(name, join(directory, name), parsed, parts);
     if (file === undefined) continue;
     files.push(file);
-    notes.push(...file.content.settled);
+    for (const range of file.content.settled) notes.push(range);
     for (const { number, record } of file.content.entries) {
       if (!records.has(number)) records.set(number, record);
     }

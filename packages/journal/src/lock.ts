@@ -25,7 +25,7 @@ export interface Lock {
 /** Locks a directory, which must exist. Rejects with `ERR_TIERWISE_JOURNAL_IN_USE`, or with an error of the system. */
 export type LockDirectory = (directory: string) => Promise<Lock>;
 
-export const LOCK_FILE = 'lock';
+const LOCK_FILE = 'lock';
 
 /** `O_EXLOCK` and `O_NONBLOCK` of BSD and macOS. */
 const BSD_FLAGS = 0x20 | constants.O_NONBLOCK;

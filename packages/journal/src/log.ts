@@ -42,7 +42,7 @@ export class Log {
   #lastNumber: number;
   /** Settled, and not noted on disk yet. */
   #settled = new Set<number>();
-  #notes: Range[] = [];
+  #notes: readonly Range[] = [];
 
   private constructor(options: ResolvedOptions, parts: LogParts, lock: Lock, loaded: LoadedLog) {
     this.#options = options;
@@ -130,7 +130,7 @@ export class Log {
       segment.hasNotes ||= notes.length > 0;
       this.#lastNumber = Math.max(this.#lastNumber, segment.last);
     } catch (error) {
-      this.#notes.push(...notes);
+      this.#notes = [...this.#notes, ...notes];
       await this.#abandonWriter();
       throw error;
     }
@@ -254,7 +254,8 @@ export class Log {
     }
     this.#forget(segment);
     if (!segment.hasNotes) return;
-    for (const { first, last, unsettled } of this.#segments) this.#notes.push(...without({ first, last }, unsettled));
+    const others = this.#segments.flatMap(({ first, last, unsettled }) => without({ first, last }, unsettled));
+    this.#notes = [...this.#notes, ...others];
   }
 
   async #giveUp(segment: Segment, why: 'size' | 'age'): Promise<void> {

@@ -47,7 +47,7 @@ export async function readSegment(name: SegmentName, bytes: Buffer): Promise<Seg
     const { kind, number, body, offset } = found;
     const ranges = kind === KIND.settled ? decodeRanges(body) : undefined;
     const record = kind === KIND.settled ? undefined : decodeRecord(kind, body);
-    if (ranges !== undefined) settled.push(...ranges);
+    if (ranges !== undefined) for (const range of ranges) settled.push(range);
     else if (record !== undefined) entries.push({ number, record });
     else
       damages.push({ offset, bytes: FRAME_BYTES + body.length, detail: `a frame of kind ${kind} is not understood` });

@@ -1,51 +1,83 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { JournalEntry, JournalTrouble } from '@tierwise/hierarchy';
 import { type FsyncPolicy, fileJournal } from '../src/index.js';
 
 const FIXTURE = fileURLToPath(new URL('./fixtures/appends.mjs', import.meta.url));
 
-export interface KillResult {
-  /** Records that the child was told to be safe. */
-  readonly acknowledged: number;
-  /** Of these, those that were neither found again with the right key, nor settled. */
-  readonly lost: readonly number[];
-  readonly tornEnds: number;
-  readonly otherTroubles: readonly unknown[];
+/** So many records are left unsettled for the runs that follow. */
+const LEFT_OVER = 5;
+
+/** One directory through many lives of a process that is killed each time. */
+export class KilledJournal {
+  readonly #directory: string;
+  readonly #fsync: FsyncPolicy;
+  /** Keys by number: acknowledged, and never said to be settled. */
+  readonly #expected = new Map<number, string>();
+  acknowledged = 0;
+  tornEnds = 0;
+  /** Expected, but not found under their number and key. */
+  readonly lost: string[] = [];
+  /** Anything that was told but torn ends. */
+  readonly troubles: JournalTrouble[] = [];
+
+  constructor(directory: string, fsync: FsyncPolicy) {
+    this.#directory = directory;
+    this.#fsync = fsync;
+  }
+
+  /** Lets a child append, kills it with SIGKILL after about so many acknowledgements, and opens what it has left. */
+  async live(acknowledgements: number): Promise<void> {
+    this.#expect(await killAfter(acknowledgements, this.#directory, this.#fsync));
+    const journal = fileJournal({ directory: this.#directory, fsync: this.#fsync });
+    const entries = await journal.open({ onTrouble: (trouble) => this.#hear(trouble) });
+    this.#check(entries);
+    const settled = entries.slice(0, -LEFT_OVER).map(({ number }) => number);
+    journal.settle(settled);
+    for (const number of settled) this.#expected.delete(number);
+    await journal.close();
+  }
+
+  #expect(output: string): void {
+    // The last piece is no whole line.
+    for (const line of output.split('\n').slice(0, -1)) {
+      const [first = '', second = ''] = line.split(' ');
+      if (first === 'settled') {
+        this.#expected.delete(Number(second));
+      } else {
+        this.#expected.set(Number(first), second);
+        this.acknowledged += 1;
+      }
+    }
+  }
+
+  #check(entries: readonly JournalEntry[]): void {
+    const found = new Map(entries.map(({ number, record }) => [number, 'key' in record ? record.key : '']));
+    for (const [number, key] of this.#expected) {
+      if (found.get(number) !== key) this.lost.push(`${number} ${key}`);
+    }
+  }
+
+  #hear(trouble: JournalTrouble): void {
+    if (trouble.type === 'damaged' && trouble.detail.includes('torn')) this.tornEnds += 1;
+    else this.troubles.push(trouble);
+  }
 }
 
-/** Lets a child append, kills it with SIGKILL after so many acknowledgements, and opens what it has left. */
-export async function killOnce(directory: string, fsync: FsyncPolicy, after: number): Promise<KillResult> {
+/** @returns what the child has printed until it was killed. */
+async function killAfter(acknowledgements: number, directory: string, fsync: FsyncPolicy): Promise<string> {
   const child = spawn(process.execPath, [FIXTURE, directory, fsync], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exit = once(child, 'exit');
+  const end = once(child.stdout, 'end');
   let output = '';
+  let lines = 0;
   child.stdout.setEncoding('utf8');
   child.stdout.on('data', (chunk: string) => {
     output += chunk;
-    if (output.length >= after * 8) child.kill('SIGKILL');
+    lines += chunk.split('\n').length - 1;
+    if (lines >= acknowledgements) child.kill('SIGKILL');
   });
-  await exit;
-  if (!child.stdout.readableEnded) await once(child.stdout, 'end');
-
-  const acknowledged = new Map<number, string>();
-  const settled = new Set<number>();
-  // The last piece is no whole line.
-  for (const line of output.split('\n').slice(0, -1)) {
-    const [first, second] = line.split(' ');
-    if (first === 'settled') settled.add(Number(second));
-    else acknowledged.set(Number(first), second ?? '');
-  }
-  const troubles: { readonly type: string; readonly detail?: string }[] = [];
-  const journal = fileJournal({ directory, fsync });
-  const entries = await journal.open({ onTrouble: (trouble) => troubles.push(trouble) });
-  await journal.close();
-  const found = new Map(entries.map(({ number, record }) => [number, 'key' in record ? record.key : '']));
-  const isTorn = ({ type, detail }: { type: string; detail?: string }) =>
-    type === 'damaged' && detail?.includes('torn');
-  return {
-    acknowledged: acknowledged.size,
-    lost: [...acknowledged].filter(([n, key]) => !settled.has(n) && found.get(n) !== key).map(([n]) => n),
-    tornEnds: troubles.filter((trouble) => isTorn(trouble)).length,
-    otherTroubles: troubles.filter((trouble) => !isTorn(trouble)),
-  };
+  await Promise.all([exit, end]);
+  return output;
 }
