@@ -9,6 +9,7 @@ export type TierwiseErrorCode =
   | 'ERR_TIERWISE_LOAD_FAILED'
   | 'ERR_TIERWISE_LOAD_TIMEOUT'
   | 'ERR_TIERWISE_L2_FAILED'
+  | 'ERR_TIERWISE_SNAPSHOT'
   | 'ERR_TIERWISE_CLOSED';
 
 /** Where an error happened, as far as it is known. */
@@ -96,6 +97,33 @@ export class LoadTimeoutError extends TierwiseError {
 export class L2FailedError extends TierwiseError {
   constructor(message: string, place?: ErrorPlace) {
     super('ERR_TIERWISE_L2_FAILED', message, { tier: 'l2', ...place });
+  }
+}
+
+/**
+ * What is wrong with a snapshot: `missing`, `unreadable` (the file system says no), `foreign` (it is none), `newer` (of a later format),
+ * `damaged` (as a whole), `expired` (older than its ttl), `other` (of another hierarchy, or of one whose L2 or encryption was another),
+ * `unwritable`.
+ */
+export type SnapshotErrorReason =
+  | 'missing'
+  | 'unreadable'
+  | 'foreign'
+  | 'newer'
+  | 'damaged'
+  | 'expired'
+  | 'other'
+  | 'unwritable';
+
+/** A snapshot could not be written, in which case the former file is still there; or not be restored, and then nothing of it was. */
+export class SnapshotError extends TierwiseError {
+  readonly reason: SnapshotErrorReason;
+  readonly file: string;
+
+  constructor(reason: SnapshotErrorReason, file: string, message: string, cause?: unknown) {
+    super('ERR_TIERWISE_SNAPSHOT', `the snapshot ${file}: ${message}`, { cause });
+    this.reason = reason;
+    this.file = file;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { L2FeedState, L2MarkMode, L2News } from '@tierwise/l2';
 import type { Incident, IncidentPhase } from './incident.js';
 import type { JournalTrouble } from './journal.js';
+import type { SnapshotRestored } from './snapshot-restore.js';
 
 /** Where an event happened. */
 interface At {
@@ -60,6 +61,11 @@ export type HierarchyEvent =
       readonly state: 'closed' | 'open' | 'half-open';
     }
   | { readonly type: 'journal'; readonly trouble: JournalTrouble }
+  | {
+      /** A part of a snapshot was restored: so much so far. */
+      readonly type: 'restore';
+      readonly progress: SnapshotRestored;
+    }
   | { readonly type: 'incident'; readonly phase: IncidentPhase; readonly incident: Incident }
   | {
       /** A peer (or another program) changed something. */

@@ -13,6 +13,10 @@ import { IncidentWatch } from './incident-watch.js';
 import { L2Guard } from './l2-guard.js';
 import { checkNamespace } from './names.js';
 import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import type { ReadOptions } from './policy.js';
+import type { SnapshotTaken } from './snapshot.js';
+import type { SnapshotRestored } from './snapshot-restore.js';
+import { Snapshots } from './snapshots.js';
 import { Space } from './space.js';
 import { StallWatch } from './stall.js';
 import { type HierarchyStats, toStats } from './stats.js';
@@ -33,6 +37,23 @@ export interface Hierarchy extends Cache {
 
   /** The figures of all namespaces together and apart, and of L1. */
   stats(): HierarchyStats;
+
+  /**
+   * Writes down what L1 holds right now, for {@link Hierarchy.restore}. The file is whole or not there; a former one stays until then.
+   *
+   * @param file default: the option `snapshot.file`.
+   * @throws {@link SnapshotError} `unwritable`
+   */
+  snapshot(file?: string, options?: ReadOptions): Promise<SnapshotTaken>;
+
+  /**
+   * Fills L1 with what a snapshot names. With an L2 everything comes from there, as it is now; without one, from the file, which is
+   * removed. What was invalidated meanwhile, at whatever time and by whomever, does not come back.
+   *
+   * @param file default: the option `snapshot.file`.
+   * @throws {@link SnapshotError} for a file that cannot be used as a whole: nothing is restored then.
+   */
+  restore(file?: string, options?: ReadOptions): Promise<SnapshotRestored>;
 
   /** What goes wrong right now, and what went wrong of late. */
   incidents(): IncidentList;
@@ -65,9 +86,11 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     return space;
   };
   const root = openSpace(resolved.namespace);
+  const snapshots = new Snapshots(core, openSpace);
 
   let closing: Promise<void> | undefined;
   const close = async () => {
+    snapshots.close();
     await core.work.close(core.clock, resolved.closeTimeoutMs);
     core.deadlines.close(new HierarchyClosedError());
     stop();
@@ -80,11 +103,20 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
       core.work.checkOpen();
       await opening;
       if (!(await root.attach())) throw new L2FailedError('L2 does not answer', { namespace: root.name });
+      await snapshots.started;
     },
     on: <T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void) =>
       core.events.on(type, listener),
     stats: () => hierarchyStats(core),
     incidents: () => incidents.list(),
+    snapshot: async (file?: string, options?: ReadOptions) => {
+      core.work.checkOpen();
+      return snapshots.take(file, options?.signal);
+    },
+    restore: async (file?: string, options?: ReadOptions) => {
+      core.work.checkOpen();
+      return snapshots.restore(file, options?.signal);
+    },
     close: () => {
       closing ??= close();
       return closing;

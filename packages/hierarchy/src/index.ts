@@ -14,6 +14,8 @@ export {
   L2FailedError,
   LoadFailedError,
   LoadTimeoutError,
+  SnapshotError,
+  type SnapshotErrorReason,
   TierwiseError,
   type TierwiseErrorCode,
 } from './errors.js';
@@ -41,4 +43,7 @@ export type {
 } from './options.js';
 export type { LoadOptions, LoadTimeoutOptions, PolicyOptions, ReadOptions, StoreOptions } from './policy.js';
 export type { MeasureMemory, MemoryUse } from './pressure.js';
+export type { SnapshotTaken } from './snapshot.js';
+export type { SnapshotOptions } from './snapshot-options.js';
+export type { SnapshotRestored } from './snapshot-restore.js';
 export type { CacheStats, HierarchyStats, TierStats } from './stats.js';

@@ -6,6 +6,7 @@ import { InvalidOptionError } from './errors.js';
 import { type IncidentOptions, type ResolvedIncidentOptions, resolveIncidentOptions } from './incident-options.js';
 import { checkNamespace } from './names.js';
 import { DEFAULT_POLICY, POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy } from './policy.js';
+import { type ResolvedSnapshotOptions, resolveSnapshotOptions, type SnapshotOptions } from './snapshot-options.js';
 
 /** Options of {@link createHierarchy}. Only `namespace` is required. Those of {@link PolicyOptions} are defaults for all calls. */
 export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'> {
@@ -33,6 +34,8 @@ export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'> {
   readonly returns?: 'frozen' | 'copy';
   /** What counts as an incident, and what is done about it. */
   readonly incidents?: IncidentOptions;
+  /** Snapshots of L1, for a warm start. */
+  readonly snapshot?: SnapshotOptions;
   /** How long `close()` waits for loads and writes under way before it aborts them. Default `'5s'`. */
   readonly closeTimeout?: Duration;
   /** Time. Default: the process' monotonic clock. For tests. */
@@ -94,6 +97,7 @@ export interface ResolvedOptions {
   readonly encryption: EncryptionOptions | undefined;
   readonly copies: boolean;
   readonly incidents: ResolvedIncidentOptions;
+  readonly snapshot: ResolvedSnapshotOptions;
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
 }
@@ -118,6 +122,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     'encryption',
     'returns',
     'incidents',
+    'snapshot',
     'closeTimeout',
     'clock',
   ]);
@@ -156,6 +161,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     encryption,
     copies: returns === 'copy',
     incidents: resolveIncidentOptions(options.incidents),
+    snapshot: resolveSnapshotOptions(options.snapshot),
     closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
     clock,
   };

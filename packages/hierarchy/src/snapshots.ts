@@ -1,0 +1,96 @@
+import type { Core } from './core.js';
+import { HierarchyClosedError, InvalidOptionError, SnapshotError } from './errors.js';
+import { type SnapshotTaken, takeSnapshot } from './snapshot.js';
+import type { SnapshotGuard } from './snapshot-changes.js';
+import { collectGarbage } from './snapshot-file.js';
+import { checkFile } from './snapshot-options.js';
+import { restoreSnapshot, type SnapshotRestored } from './snapshot-restore.js';
+import { beforeSigterm } from './snapshot-sigterm.js';
+import type { Space } from './space.js';
+
+/** The snapshots of one hierarchy: taken and restored when asked, when it starts, and when the process is told to end. */
+export class Snapshots {
+  readonly #core: Core;
+  readonly #openSpace: (name: string) => Space;
+  readonly #started: Promise<void>;
+  #writing: Promise<unknown> = Promise.resolve();
+  #forget = () => {};
+  #isStarting = true;
+  /** By file. */
+  readonly #guards = new Map<string, SnapshotGuard>();
+
+  constructor(core: Core, openSpace: (name: string) => Space) {
+    this.#core = core;
+    this.#openSpace = openSpace;
+    const { file, onSigterm } = core.options.snapshot;
+    if (onSigterm && file !== undefined) this.#forget = beforeSigterm(() => this.#takeAtEnd(file));
+    this.#started =
+      file === undefined
+        ? Promise.resolve()
+        : core.work.track(
+            this.#start(file).finally(() => {
+              this.#isStarting = false;
+            }),
+          );
+  }
+
+  /** Resolves when what was to be restored at the start is. Never rejects. */
+  get started(): Promise<void> {
+    return this.#started;
+  }
+
+  /** One at a time: a second one to the same file must not be overtaken by the first. */
+  take(file: string | undefined, signal: AbortSignal | undefined): Promise<SnapshotTaken> {
+    const target = this.#fileOf(file);
+    const taken = this.#writing.then(async () => {
+      const { taken, guard } = await takeSnapshot(this.#core, target, signal);
+      // The file that the former one guarded is no more.
+      this.#guards.get(target)?.stop();
+      if (guard !== undefined) this.#guards.set(target, guard);
+      return taken;
+    });
+    this.#writing = taken.catch(() => {});
+    return this.#core.work.track(taken);
+  }
+
+  restore(file: string | undefined, signal: AbortSignal | undefined): Promise<SnapshotRestored> {
+    const { ttlMs } = this.#core.options.snapshot;
+    const options = { openSpace: this.#openSpace, ttlMs, signal };
+    return this.#core.work.track(restoreSnapshot(this.#core, this.#fileOf(file), options));
+  }
+
+  /** Is not asked by SIGTERM any more. */
+  close(): void {
+    this.#forget();
+  }
+
+  #fileOf(file: string | undefined): string {
+    const target = file ?? this.#core.options.snapshot.file;
+    if (target === undefined) throw new InvalidOptionError('no file was named, and there is no option snapshot.file');
+    checkFile(target);
+    return target;
+  }
+
+  async #start(file: string): Promise<void> {
+    const { restoreOnStart, ttlMs } = this.#core.options.snapshot;
+    if (restoreOnStart) {
+      await this.restore(file, undefined).catch((error: unknown) => {
+        const expected =
+          error instanceof HierarchyClosedError ||
+          (error instanceof SnapshotError && (error.reason === 'missing' || error.reason === 'expired'));
+        if (!expected) warn(`was not restored: ${error}`);
+      });
+    }
+    await collectGarbage(file, ttlMs, Date.now());
+  }
+
+  async #takeAtEnd(file: string): Promise<void> {
+    // What is there now is more than what has been restored of it so far.
+    if (this.#isStarting) return;
+    await this.take(file, undefined).catch((error: unknown) => warn(`was not taken: ${error}`));
+  }
+}
+
+function warn(what: string): void {
+  process.emitWarning(`the snapshot of L1 ${what}`, { type: 'TierwiseWarning', code: 'TIERWISE_SNAPSHOT' });
+}
