@@ -217,6 +217,18 @@ describe('bounds', () => {
     expect(segmentsIn(directory).length).toBe(1);
     expect(journal.stats()).toMatchObject({ records: 2, segments: 1, dropped: 0 });
   });
+
+  test('a large segment goes as soon as all of it is settled, and nothing is written for that', async () => {
+    const { journal, held, directory } = driven();
+    await opened(journal);
+    const numbers = await journal.append([setting('large', Buffer.alloc(2_000_000)), deletion('small')]);
+    expect(held.writes.length).toBe(2);
+    journal.settle(numbers);
+    while (segmentsIn(directory).length > 0) await new Promise(setImmediate);
+    await journal.close();
+    expect(held.writes.length).toBe(2);
+    expect(journal.stats()).toMatchObject({ records: 0, segments: 0, bytes: 0 });
+  });
 });
 
 describe('a disk that fails', () => {

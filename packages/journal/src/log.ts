@@ -110,6 +110,7 @@ export class Log {
   async write(entries: readonly JournalEntry[], sync: boolean): Promise<void> {
     const bodies = entries.map(({ record }) => encodeRecord(record));
     const notes = this.#takeNotes();
+    if (entries.length === 0 && notes.length === 0) return; // what was settled is gone already
     try {
       const notesBody = notes.length > 0 ? [encodeRanges(notes)] : undefined;
       const all = notesBody === undefined ? bodies : [...bodies, notesBody];
