@@ -1,4 +1,5 @@
 import { unlink } from 'node:fs/promises';
+import { untilAborted } from './abort.js';
 import type { Core } from './core.js';
 import { SnapshotError } from './errors.js';
 import { checkKey, checkNamespace } from './names.js';
@@ -54,14 +55,14 @@ export async function restoreSnapshot(core: Core, file: string, options: Restore
       const downMs = Date.now() - header.takenAt;
       if (downMs > ttlMs) throw new SnapshotError('expired', file, `it is older than ${ttlMs} ms`);
       if (!header.overL2) await consume(file);
-      const restorer = new Restorer(core, openSpace, changes, downMs, signal);
+      const restorer = new Restorer(core, openSpace, changes, downMs);
       const counts = { restored: 0, held: 0, gone: 0, damaged: 0 };
       const sum = () => ({ file, total: header.count, ...counts });
       let batch: (SnapshotRecord | undefined)[] = [];
       const settle = async () => {
         signal?.throwIfAborted();
         core.work.checkOpen();
-        for (const fate of await restorer.bring(batch)) counts[fate] += 1;
+        for (const fate of await untilAborted(restorer.bring(batch), signal)) counts[fate] += 1;
         batch = [];
         if (core.events.wants('restore')) core.events.emit({ type: 'restore', progress: sum() });
         // Gives others their turn, also where nothing had to be waited for.
@@ -118,20 +119,12 @@ class Restorer {
   readonly #openSpace: (name: string) => Space;
   readonly #changes: Changes;
   readonly #downMs: number;
-  readonly #signal: AbortSignal | undefined;
 
-  constructor(
-    core: Core,
-    openSpace: (name: string) => Space,
-    changes: Changes,
-    downMs: number,
-    signal: AbortSignal | undefined,
-  ) {
+  constructor(core: Core, openSpace: (name: string) => Space, changes: Changes, downMs: number) {
     this.#core = core;
     this.#openSpace = openSpace;
     this.#changes = changes;
     this.#downMs = downMs;
-    this.#signal = signal;
   }
 
   bring(batch: readonly (SnapshotRecord | undefined)[]): Promise<Fate[]> {
@@ -157,7 +150,7 @@ class Restorer {
 
   /** By way of L2. */
   async #reread(space: Space, key: string, record: SnapshotRecord): Promise<Fate> {
-    await find(space, key, this.#policy(record), this.#signal);
+    await find(space, key, this.#policy(record), undefined);
     return space.held(record.id) === undefined ? 'gone' : 'restored';
   }
 

@@ -1,7 +1,6 @@
 import type { Core } from './core.js';
 import type { Entry } from './entry.js';
 import { SnapshotError } from './errors.js';
-import { isAlive } from './promote.js';
 import { nameOf, SnapshotGuard } from './snapshot-changes.js';
 import { writeSnapshot } from './snapshot-file.js';
 import type { SnapshotHeader, SnapshotRecord } from './snapshot-format.js';
@@ -40,7 +39,11 @@ export async function takeSnapshot(
     signal?.throwIfAborted();
     // What is held, as of this moment; what is done to it while the file is being written is not seen.
     const now = core.l1Clock.now();
-    const entries = core.l1.entries().flatMap(({ value: entry }) => (isAnswered(entry, now) ? [entry] : []));
+    // To look each up makes each the most recently used, one after the other: the order stays as it was.
+    const entries = core.l1.entries().flatMap(({ value: entry }) => {
+      const { space, key } = entry;
+      return space.held(space.idOf(key)) === entry ? [entry] : [];
+    });
     const guard =
       core.guard === undefined
         ? new SnapshotGuard(core.events, file, new Set(entries.map(({ space, key }) => nameOf(space.name, key))))
@@ -67,11 +70,6 @@ function headerOf(core: Core, count: number): SnapshotHeader {
     sealed: core.options.encryption !== undefined,
     hidden: hidesNames(core),
   };
-}
-
-/** Whether L1 answers with it, and it was not invalidated. */
-function isAnswered(entry: Entry, now: number): boolean {
-  return entry.answerUntil > now && isAlive(entry.space, entry);
 }
 
 /** Lazily: a value is encoded when its turn to be written comes. */
