@@ -44,6 +44,11 @@ export class ChildNode {
     this.#ask('writeForEver', namespace, valueBytes).catch(() => {});
   }
 
+  /** Lets it commit pairs until it is killed. */
+  commitPairsForEver(namespace: string, valueBytes: number): void {
+    this.#ask('commitPairsForEver', namespace, valueBytes).catch(() => {});
+  }
+
   /** Resolves when the condition holds; asks after each message of the child. */
   until(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {

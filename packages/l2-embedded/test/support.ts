@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { L2FeedState, L2Host, L2News } from '@tierwise/l2';
 import { onTestFinished } from 'vitest';
-import { ENTRY, LEASE, MARK } from '../src/expiry-index.js';
+import { noteOf } from '../src/deletions.js';
+import { ENTRY, LEASE, MARK, NOTE } from '../src/expiry-index.js';
 import { leaseGoneAt } from '../src/lease-table.js';
 import { markGoneAt } from '../src/logical-time.js';
 import { decodeRecord } from '../src/record.js';
@@ -67,6 +68,7 @@ export function findContradictions(store: Store): string[] {
     ...contradictionsOfEntries(tables),
     ...contradictionsOfIndex(tables, 'lease', LEASE, tables.leases, leaseGoneAt),
     ...contradictionsOfIndex(tables, 'mark', MARK, tables.marks, markGoneAt),
+    ...contradictionsOfNotes(tables),
     ...contradictionsOfLog(tables),
   ]);
 }
@@ -114,6 +116,18 @@ function contradictionsOfIndex(
     const row = first.get(key.toString('hex'));
     if (row === undefined || row > goneAtOf(value)) found.push(`${what} ${key.toString('hex')} would never be swept`);
   }
+  return found;
+}
+
+function contradictionsOfNotes(tables: Tables): string[] {
+  const rows = tables.expiry.soonest(NOTE, Number.MAX_SAFE_INTEGER, 1e9);
+  const found = rows.flatMap(({ key, goneAt }) =>
+    noteOf(tables, key)?.goneAt === goneAt ? [] : [`a row at ${goneAt} without the note ${key.toString('hex')}`],
+  );
+  const notes = [...tables.deletions.getKeys({})].length;
+  if (notes !== rows.length) found.push(`${notes} notes have ${rows.length} rows`);
+  const counted = tables.readCounters().notes;
+  if (counted !== notes) found.push(`${counted} notes are counted, there are ${notes}`);
   return found;
 }
 
