@@ -44,20 +44,18 @@ test('the limit counts from the last answer', async () => {
   await outcome;
 });
 
-test('a call is never given up before the deadline that Redis was told, even if its timer was set late in a busy turn', async () => {
+test('a call is never given up before the deadline that Redis was told, not by a fraction of a millisecond', async () => {
   vi.useRealTimers();
-  const calls = new Calls(30);
-  const turn = performance.now();
-  // A timer counts from the beginning of the turn.
-  await new Promise((resolve) => setImmediate(resolve));
-  while (performance.now() < turn + 20);
-  let deadline = 0;
-  const call = calls.run('write', undefined, (answered) => {
-    deadline = answered.deadline;
-    return new Promise(() => {});
-  });
-  await expect(call).rejects.toBeInstanceOf(L2TimeoutError);
-  expect(performance.now()).toBeGreaterThanOrEqual(deadline);
+  const calls = new Calls(3);
+  for (let tries = 0; tries < 50; tries += 1) {
+    let deadline = 0;
+    const call = calls.run('write', undefined, (answered) => {
+      deadline = answered.deadline;
+      return new Promise(() => {});
+    });
+    await expect(call).rejects.toBeInstanceOf(L2TimeoutError);
+    expect(performance.now()).toBeGreaterThanOrEqual(deadline);
+  }
 });
 
 test('a call that was given up takes no further step', async () => {

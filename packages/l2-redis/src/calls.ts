@@ -90,8 +90,8 @@ export class Calls {
       const abort = (): void => call.fail(signal?.reason);
       const expire = (): void => call.fail(new L2TimeoutError(NAME, operation, limitMs));
       // When this process was busy for longer than the limit, the answer may lie unread in the socket, which Node looks at
-      // between timers and immediates: it gets that turn before it is given up. And a timer counts from the beginning of the turn
-      // in which it was set, which would be before the deadline that Redis was told.
+      // between timers and immediates: it gets that turn before it is given up. And a timer may come up to a millisecond early, while
+      // Redis was told the very deadline.
       let lastTurn: NodeJS.Immediate | undefined;
       const onTime = (): void => {
         const leftMs = answered.deadline - performance.now();
