@@ -44,8 +44,7 @@ export async function lockDirectory(directory: string, program = 'flock'): Promi
       if (answer === 'taken') throw await inUse(path);
       if (answer === 'unknown') releaseSocket = await bindSocket(`\0tierwise-journal:${dev}:${ino}`, path);
     }
-    await handle.truncate(0);
-    await handle.write(`${process.pid}\n`, 0); // for people; nothing depends on it
+    await signLockFile(handle);
     return {
       isWhole: async () => {
         const now = await stat(path, { bigint: true }).catch(() => undefined);
@@ -76,15 +75,30 @@ async function openLockFile(path: string): Promise<FileHandle> {
   }
 }
 
-/** `unknown`: the program is not there, or the file system has no such locks. */
+/** For people: nothing depends on it. A full disk must not keep us from what is in the log. */
+async function signLockFile(handle: FileHandle): Promise<void> {
+  try {
+    await handle.truncate(0);
+    await handle.write(`${process.pid}\n`, 0);
+  } catch {
+    // Then it says nothing.
+  }
+}
+
+/**
+ * `unknown`: the program is not there, or the file system has no such locks. Any other trouble is thrown: to go another way than
+ * the holder of the lock went would mean to be two.
+ */
 async function flock(fd: number, program: string): Promise<'locked' | 'taken' | 'unknown'> {
   const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin` };
   const child = spawn(program, ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', fd], env });
   try {
-    const [code] = await once(child, 'exit');
+    const [code, signal] = await once(child, 'exit');
+    if (code === null) throw new Error(`${program} was ended by ${signal}`);
     return code === 0 ? 'locked' : code === 1 ? 'taken' : 'unknown';
-  } catch {
-    return 'unknown';
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 'unknown';
+    throw error;
   }
 }
 
