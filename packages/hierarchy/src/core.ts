@@ -7,6 +7,7 @@ import type { Events } from './events.js';
 import type { FeedWatch } from './feed.js';
 import type { L2Guard } from './l2-guard.js';
 import type { ResolvedOptions } from './options.js';
+import type { Outbox } from './outbox.js';
 import type { Space } from './space.js';
 import type { ValueCodec } from './value-codec.js';
 
@@ -24,6 +25,8 @@ export interface Core {
   readonly l1: L1<Entry>;
   /** Undefined where there is no L2. */
   readonly guard: L2Guard | undefined;
+  /** What L2 has yet to be told. Undefined where orders that do not reach L2 are not made up for. */
+  readonly outbox: Outbox | undefined;
   readonly feed: FeedWatch;
   readonly work: Work;
   /** All namespaces that were asked for, by their full name. */

@@ -113,8 +113,8 @@ describe.each([
     ['advance', ({ cache }) => cache.invalidateTags(['t'])],
     ['advance', ({ cache }) => cache.clear()],
     ['advance', ({ cache }) => cache.purge()],
-  ])('%s rejects with L2FailedError, and leaves nothing old in L1', async (operation, write) => {
-    const node = await cluster().node();
+  ])('%s rejects with L2FailedError without a journal, and leaves nothing old in L1', async (operation, write) => {
+    const node = await cluster().node({ journal: false, breaker: false });
     const { cache, l2 } = node;
     await cache.set('k', 'old', { tags: ['t'] });
     const errors: string[] = [];
@@ -164,7 +164,7 @@ describe('an L2 that cannot be opened', () => {
   ] as const)('and %s: ready() says so, reads go to the loader, writes reject, close() ends', async (_, how) => {
     const [l2, clock] = [new HeldL2(memoryL2()), new ManualClock()];
     l2.break(how, 'open');
-    const cache = createHierarchy({ namespace: 'test', l2, clock });
+    const cache = createHierarchy({ namespace: 'test', l2, clock, journal: false });
     const node = { cache, l2, clock };
     const refusal = { code: 'ERR_TIERWISE_L2_FAILED' };
     await expect(finish(node, cache.ready())).rejects.toMatchObject(refusal);

@@ -6,6 +6,8 @@ export interface Facts {
   readonly key: string;
   /** {@link LogicalTime.generation} when its load, its write or its read began. */
   readonly generation: number;
+  /** {@link LogicalTime.deferrals} at that moment; 0 for what was read from L2. */
+  readonly deferrals?: number;
   /** Its tags, as L2 knows them. */
   readonly tags: readonly string[];
   /** Its tags, as the user named them: the same array unless names are hidden. */
@@ -33,6 +35,7 @@ export class Entry implements Facts {
   readonly epoch: number;
   readonly key: string;
   readonly generation: number;
+  readonly deferrals: number;
   readonly tags: readonly string[];
   readonly userTags: readonly string[];
   readonly version: number;
@@ -61,6 +64,7 @@ export class Entry implements Facts {
     this.epoch = epoch;
     this.key = facts.key;
     this.generation = facts.generation;
+    this.deferrals = facts.deferrals ?? 0;
     this.tags = facts.tags;
     this.userTags = facts.userTags;
     this.version = facts.version;

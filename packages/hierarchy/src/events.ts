@@ -1,6 +1,8 @@
 import type { L2FeedState, L2MarkMode, L2News } from '@tierwise/l2';
+import type { BreakerState } from './breaker.js';
 import type { Incident, IncidentPhase } from './incident.js';
-import type { JournalTrouble } from './journal.js';
+import type { JournalRecord, JournalTrouble } from './journal.js';
+import type { ReplayCounts } from './replay.js';
 import type { SnapshotRestored } from './snapshot-restore.js';
 
 /** Where an event happened. */
@@ -58,7 +60,49 @@ export type HierarchyEvent =
   | {
       /** The circuit breaker opened, lets one probe through, or closed. */
       readonly type: 'breaker';
-      readonly state: 'closed' | 'open' | 'half-open';
+      readonly state: BreakerState;
+    }
+  | {
+      /** An order could not reach L2 and will be made up for. Until then, this node does not serve what it replaced. */
+      readonly type: 'deferred';
+      readonly namespace: string;
+      readonly op: JournalRecord['op'];
+      /** As the user spells them; empty for an invalidation. */
+      readonly keys: readonly string[];
+      /** Of an invalidation; `null`: the whole namespace. */
+      readonly tags?: readonly string[] | null;
+      /** Why it did not reach L2; `undefined`: it waits for an earlier one. */
+      readonly error: unknown;
+    }
+  | {
+      /** L2 answers, and has all that it missed. */
+      readonly type: 'recovered';
+      /** How long the trouble lasted, in milliseconds. */
+      readonly ms: number;
+      readonly replayed: ReplayCounts;
+    }
+  | {
+      /** L2 finds something invalid that was to be made up for. A value's key is deleted instead; everything else is given up. */
+      readonly type: 'refused';
+      readonly namespace: string;
+      readonly op: JournalRecord['op'];
+      /** The key as L2 calls it. */
+      readonly id: string | undefined;
+      readonly error: unknown;
+    }
+  | {
+      /** More is pending than is kept: values became deletions, or a whole namespace will be cleared. Nothing stale comes of it. */
+      readonly type: 'outbox';
+      readonly what: 'values-given-up' | 'cleared';
+      readonly namespace?: string;
+      /** How many keys. */
+      readonly keys: number;
+    }
+  | {
+      /** The hierarchy was closed before this could reach L2, and no journal keeps it. */
+      readonly type: 'lost';
+      /** Keys and invalidations. */
+      readonly items: number;
     }
   | { readonly type: 'journal'; readonly trouble: JournalTrouble }
   | {

@@ -457,7 +457,7 @@ describe('reads that race a write of their own node', () => {
   });
 
   test('a delete whose answer is lost rejects, and leaves nothing in L1', async () => {
-    const node = await cluster().node();
+    const node = await cluster().node({ journal: false });
     await node.cache.set('k', 'old');
     const lost = node.l2.hold('delete', 'back');
     const deleting = node.cache.delete('k');
@@ -470,7 +470,7 @@ describe('reads that race a write of their own node', () => {
 
   test('an invalidation whose answer is lost: this node treats what it has as dead until L2 has counted on', async () => {
     const { node } = cluster();
-    const [n1, n2] = [await node(), await node()];
+    const [n1, n2] = [await node({ journal: false }), await node()];
     await n1.cache.set('k', 'old', { tags: ['t'] });
     const lost = n1.l2.hold('advance', 'out');
     const invalidating = n1.cache.invalidateTags(['t']);
@@ -488,7 +488,7 @@ describe('reads that race a write of their own node', () => {
 
   test('what is loaded after a lost invalidation does not take a number that L2 will give to another one', async () => {
     const { node } = cluster();
-    const [n1, n2] = [await node(), await node()];
+    const [n1, n2] = [await node({ journal: false }), await node()];
     const lost = n1.l2.hold('advance', 'out');
     const invalidating = n1.cache.invalidateTags(['t']);
     await lost.arrived;
@@ -595,7 +595,7 @@ describe('writes that race writes', () => {
   });
 
   test('a set whose answer is lost rejects, and L1 keeps neither value', async () => {
-    const node = await cluster().node();
+    const node = await cluster().node({ journal: false });
     await node.cache.set('k', 'old');
     const lost = node.l2.hold('write', 'back');
     const setting = node.cache.set('k', 'new');
@@ -610,7 +610,7 @@ describe('writes that race writes', () => {
     'a %s that was given up takes effect after all: what was read since is dropped',
     async (how) => {
       const { node, clock } = cluster();
-      const [n1, n2] = [await node({ l2Timeout: 1000 }), await node()];
+      const [n1, n2] = [await node({ l2Timeout: 1000, journal: false }), await node()];
       await n1.cache.set('k', 'old');
       const slow = n1.l2.hold(how === 'set' ? 'write' : 'delete', 'out');
       const writing = how === 'set' ? n1.cache.set('k', 'new') : n1.cache.delete('k');
@@ -631,7 +631,7 @@ describe('writes that race writes', () => {
     'a delete that was given up takes effect after a %s whose news came first',
     async (how) => {
       const { node, clock } = cluster();
-      const [n1, n2] = [await node({ l2Timeout: 1000 }), await node()];
+      const [n1, n2] = [await node({ l2Timeout: 1000, journal: false }), await node()];
       const slow = n1.l2.hold('delete', 'out');
       const failed = expect(n1.cache.delete('k')).rejects.toMatchObject({ code: 'ERR_TIERWISE_L2_FAILED' });
       await slow.arrived;

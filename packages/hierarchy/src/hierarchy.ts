@@ -10,7 +10,6 @@ import { Events, type HierarchyEventOf, type HierarchyEventType } from './events
 import { FeedWatch } from './feed.js';
 import type { IncidentList } from './incident.js';
 import { IncidentWatch } from './incident-watch.js';
-import { L2Guard } from './l2-guard.js';
 import { checkNamespace } from './names.js';
 import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import type { ReadOptions } from './policy.js';
@@ -21,6 +20,7 @@ import { Space } from './space.js';
 import { StallWatch } from './stall.js';
 import { type HierarchyStats, toStats } from './stats.js';
 import { ValueCodec } from './value-codec.js';
+import { type WayToL2, wayToL2 } from './way-to-l2.js';
 
 /** A cache hierarchy: the handle of its own namespace, with the life of the whole. */
 export interface Hierarchy extends Cache {
@@ -74,7 +74,7 @@ export interface Hierarchy extends Cache {
 export function createHierarchy(options: HierarchyOptions): Hierarchy {
   const resolved = resolveOptions(options);
   const spaces = new Map<string, Space>();
-  const { core, incidents, opening, isOurs, stop } = wire(resolved, spaces);
+  const { core, way, incidents, opening, stop } = wire(resolved, spaces);
 
   const openSpace = (name: string): Space => {
     checkNamespace(name);
@@ -82,6 +82,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     if (space === undefined) {
       space = new Space(core, name, name === resolved.namespace);
       spaces.set(name, space);
+      way?.introduce(space);
     }
     return space;
   };
@@ -94,7 +95,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     await core.work.close(core.clock, resolved.closeTimeoutMs);
     core.deadlines.close(new HierarchyClosedError());
     stop();
-    if (isOurs()) await resolved.l2?.close();
+    await way?.close(resolved.closeTimeoutMs);
     core.l1.close();
   };
 
@@ -107,7 +108,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     },
     on: <T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void) =>
       core.events.on(type, listener),
-    stats: () => hierarchyStats(core),
+    stats: () => hierarchyStats(core, way),
     incidents: () => incidents.list(),
     snapshot: async (file?: string, options?: ReadOptions) => {
       core.work.checkOpen();
@@ -130,11 +131,10 @@ function wire(
   spaces: Map<string, Space>,
 ): {
   core: Core;
+  way: WayToL2 | undefined;
   incidents: IncidentWatch;
   /** Settles when L2 has opened or failed to, within the time limit. */
   opening: Promise<void>;
-  /** Whether the L2 belongs to no other hierarchy. */
-  isOurs: () => boolean;
   /** Takes all timers of the hierarchy's own back. */
   stop: () => void;
 } {
@@ -163,7 +163,7 @@ function wire(
       events.emit({ type: 'evict', namespace: entry.space.name, key: entry.key, cause });
     },
   });
-  const guard = l2 && new L2Guard({ l2, clock, limitMs: options.l2TimeoutMs, leaseTtlMs: options.leaseTtlMs, events });
+  const way = l2 && wayToL2({ l2, options, events, codec, spaces });
   const onFeedState = (state: L2FeedState) => {
     feed.onState(state);
     if (state === 'alive') stalls.start();
@@ -171,6 +171,7 @@ function wire(
   };
   const open = async () => {
     await codec.ready();
+    await way?.prepare();
     await l2?.open({ origin, onNews: (news) => feed.onNews(news), onFeedState });
   };
   const feed: FeedWatch = new FeedWatch({
@@ -186,15 +187,17 @@ function wire(
     spaces,
     clearL1: () => l1.clear(),
   });
-  let ours = true;
   const opened = open();
   const usable = opened.then(
-    () => true,
+    () => {
+      way?.opened();
+      return true;
+    },
     (error) => {
       if (events.wants('l2-error')) events.emit({ type: 'l2-error', operation: 'open', error });
+      way?.opened(error);
       // It goes on trying to connect; only one that serves another hierarchy never will be ours.
-      ours = !(error instanceof L2InUseError);
-      return ours;
+      return !(error instanceof L2InUseError);
     },
   );
   let stopWaiting = () => {};
@@ -219,7 +222,8 @@ function wire(
     codec,
     copies: options.copies,
     l1,
-    guard,
+    guard: way?.guard,
+    outbox: way?.outbox,
     feed,
     work: new Work(),
     spaces,
@@ -229,7 +233,7 @@ function wire(
     stalls.stop();
     incidents.close();
   };
-  return { core, incidents, opening, isOurs: () => ours, stop };
+  return { core, way, incidents, opening, stop };
 }
 
 function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {
@@ -237,12 +241,15 @@ function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {
   return new L2FailedError(`${l2?.name ?? 'L2'} could not be opened: ${reason}`, { cause: error });
 }
 
-function hierarchyStats(core: Core): HierarchyStats {
+function hierarchyStats(core: Core, way: WayToL2 | undefined): HierarchyStats {
   const { entries, bytes, removed } = core.l1.stats();
   const counted = [...core.spaces].map(([name, space]) => [name, toStats([space.counters])] as const);
   const spaces = [...core.spaces.values()];
+  const all = toStats(spaces.map((space) => space.counters));
   return {
-    ...toStats(spaces.map((space) => space.counters)),
+    ...all,
+    l2: { ...all.l2, ...(way?.stats() ?? { breaker: 'closed', inFlight: 0, skipped: 0 }) },
+    outbox: way?.outboxStats() ?? { items: 0, bytes: 0, journal: undefined },
     memory: { entries, bytes, removed },
     underWay: {
       flights: spaces.reduce((sum, space) => sum + space.flights.size, 0),

@@ -1,3 +1,5 @@
+import type { L2MarkMode } from '@tierwise/l2';
+import { isMadeUpFor, reportDeferred } from './deferral.js';
 import type { Space } from './space.js';
 
 /** `delete`: every earlier value is dead. `expire`: it is no longer fresh. */
@@ -24,16 +26,39 @@ export async function invalidate(
       const generation = await core.guard.advance(name, tags, mode, before);
       if (generation !== undefined) time.invalidated(tags, mode, generation);
     } catch (error) {
-      time.doubt(tags, mode, before);
-      throw error;
+      if (!isMadeUpFor(space, error)) {
+        time.doubt(tags, mode, before);
+        throw error;
+      }
+      await defer(space, userTags, tags, mode, error);
     }
   } else {
     time.advance(tags, mode);
-    if (tags === null && core.guard !== undefined) await purge(space);
+    if (tags === null && core.guard !== undefined) {
+      try {
+        await purge(space);
+      } catch (error) {
+        if (!isMadeUpFor(space, error)) throw error;
+        await defer(space, userTags, tags, mode, error);
+      }
+    }
   }
   if (tags === null && mode === 'dead' && core.spaces.size === 1) core.l1.clear();
   counters.invalidations += 1;
   if (core.events.wants('invalidate')) core.events.emit({ type: 'invalidate', namespace: name, tags: userTags, mode });
+}
+
+/** L2 will be told later; until then this node holds to it by itself. */
+async function defer(
+  space: Space,
+  userTags: readonly string[] | null,
+  tags: readonly string[] | null,
+  mode: L2MarkMode,
+  error: unknown,
+): Promise<void> {
+  const written = space.core.outbox?.deferMarks(space.name, tags, mode);
+  reportDeferred(space, { op: 'invalidate', keys: [], tags: userTags, error });
+  await written;
 }
 
 /**

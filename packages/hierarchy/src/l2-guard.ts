@@ -1,5 +1,7 @@
 import type {
   L2,
+  L2Commit,
+  L2Committed,
   L2LeaseAnswer,
   L2LeaseRequest,
   L2Life,
@@ -9,11 +11,11 @@ import type {
   L2Write,
   L2Written,
 } from '@tierwise/l2';
-import { L2TimeoutError } from '@tierwise/l2';
-import type { Clock } from './clock.js';
+import { L2InvalidError } from '@tierwise/l2';
 import { Coalescer } from './coalescer.js';
 import { L2FailedError } from './errors.js';
 import type { Events } from './events.js';
+import { type L2Line, L2SkippedError, PURGE_LIMIT_MS } from './l2-line.js';
 
 /** The answer of an L2 that gave none: to be treated as if there were no L2. */
 export const UNANSWERED = Symbol('unanswered');
@@ -27,35 +29,43 @@ interface MarksQuestion extends MarksOptions {
   readonly tags: readonly string[];
 }
 
+export interface L2GuardOptions {
+  readonly l2: L2;
+  readonly line: L2Line;
+  readonly leaseTtlMs: number;
+  readonly events: Events;
+  /** Whether L2 has yet to be told what this node did to a key: then there is nothing to learn about it there. */
+  readonly isPending: (namespace: string, key: string) => boolean;
+}
+
 /**
- * The one way to L2, where its time limit and its error policy live (law 6): questions never reject, they come back
- * {@link UNANSWERED}; orders reject with {@link L2FailedError}, since a caller must know that peers may not have heard. Reads,
- * requests for leases and questions for marks of one turn of the event loop become one command each.
+ * The one way to L2, where its error policy lives (law 6): questions never reject, they come back {@link UNANSWERED}; orders reject
+ * with {@link L2FailedError}, and `write.ts` and `invalidate.ts` see to it that they are made up for. Reads, requests for leases and
+ * questions for marks of one turn of the event loop become one command each.
  */
 export class L2Guard {
   readonly #l2: L2;
-  readonly #clock: Clock;
-  readonly #limitMs: number;
+  readonly #line: L2Line;
   readonly #events: Events;
+  readonly #isPending: L2GuardOptions['isPending'];
   readonly #reads: Coalescer<string, L2Read>;
   readonly #acquires: Coalescer<L2LeaseRequest, L2LeaseAnswer>;
   readonly #fills: Coalescer<L2Write, L2Written>;
   readonly #looks: Coalescer<MarksQuestion, L2Marks | undefined>;
   readonly #ensures: Coalescer<MarksQuestion, L2Marks | undefined>;
 
-  constructor(options: { l2: L2; clock: Clock; limitMs: number; leaseTtlMs: number; events: Events }) {
+  constructor(options: L2GuardOptions) {
     this.#l2 = options.l2;
-    this.#clock = options.clock;
-    this.#limitMs = options.limitMs;
+    this.#line = options.line;
     this.#events = options.events;
-    this.#reads = new Coalescer((namespace, keys) => this.#limited('read', () => this.#l2.read(namespace, keys)));
-    this.#acquires = new Coalescer(async (namespace, requests) => {
-      const answers = await this.#limited('acquire', () =>
-        this.#l2.leases?.acquire(namespace, requests, options.leaseTtlMs),
-      );
-      return answers ?? [];
-    });
-    this.#fills = new Coalescer((namespace, fills) => this.#limited('fill', () => this.#l2.write(namespace, fills)));
+    this.#isPending = options.isPending;
+    const ask = <T>(operation: string, run: () => Promise<T[]> | undefined) =>
+      this.#line.send(operation, run).then((answers) => answers ?? []);
+    this.#reads = new Coalescer((namespace, keys) => ask('read', () => this.#l2.read(namespace, keys)));
+    this.#acquires = new Coalescer((namespace, requests) =>
+      ask('acquire', () => this.#l2.leases?.acquire(namespace, requests, options.leaseTtlMs)),
+    );
+    this.#fills = new Coalescer((namespace, fills) => ask('fill', () => this.#l2.write(namespace, fills)));
     this.#looks = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
     this.#ensures = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
   }
@@ -66,7 +76,7 @@ export class L2Guard {
     const known = questions.reduce((most, question) => Math.max(most, question.known), 0);
     const ensureMs = questions.reduce((most, question) => Math.max(most, question.ensureMs ?? 0), 0);
     const options = ensureMs > 0 ? { known, ensureMs } : { known };
-    const marks = await this.#limited('marks', () => this.#l2.time?.marks(namespace, all, options));
+    const marks = await this.#line.send('marks', () => this.#l2.time?.marks(namespace, all, options));
     const byTag = new Map(all.map((tag, index) => [tag, marks?.tags[index]]));
     return questions.map(({ tags }) => marks && { ...marks, tags: tags.map((tag) => byTag.get(tag)) });
   }
@@ -83,30 +93,53 @@ export class L2Guard {
     return this.#l2.feed !== undefined;
   }
 
-  read(namespace: string, key: string): Promise<L2Read | Unanswered> {
+  /** The store's moment, for a value that may have to be replayed: see `replay.ts`. */
+  moment(namespace: string, key: string): string {
+    return this.#l2.replay?.moment(namespace, key) ?? '';
+  }
+
+  /** Why L2 was not reached that has not opened for this hierarchy. */
+  notOpen(): Error {
+    return this.#line.notOpen();
+  }
+
+  async read(namespace: string, key: string): Promise<L2Read | Unanswered> {
+    if (this.#isPending(namespace, key)) return UNANSWERED;
     return this.#question('read', this.#reads.ask(namespace, key));
   }
 
-  acquire(namespace: string, request: L2LeaseRequest): Promise<L2LeaseAnswer | Unanswered> {
+  async acquire(namespace: string, request: L2LeaseRequest): Promise<L2LeaseAnswer | Unanswered> {
+    if (this.#isPending(namespace, request.key)) return UNANSWERED;
     return this.#question('acquire', this.#acquires.ask(namespace, request));
   }
 
   renew(namespace: string, key: string, token: string, ttlMs: number): Promise<boolean | undefined | Unanswered> {
     return this.#question(
       'renew',
-      this.#limited('renew', () => this.#l2.leases?.renew(namespace, key, token, ttlMs)),
+      this.#line.send('renew', () => this.#l2.leases?.renew(namespace, key, token, ttlMs)),
     );
   }
 
   release(namespace: string, key: string, token: string): Promise<boolean | undefined | Unanswered> {
     return this.#question(
       'release',
-      this.#limited('release', () => this.#l2.leases?.release(namespace, key, token)),
+      this.#line.send('release', () => this.#l2.leases?.release(namespace, key, token)),
     );
   }
 
-  fill(namespace: string, write: L2Write): Promise<L2Written | Unanswered | undefined> {
-    return this.#question('fill', this.#fills.ask(namespace, write));
+  async fill(namespace: string, write: L2Write): Promise<L2Written | Unanswered | undefined> {
+    if (this.#isPending(namespace, write.key)) return UNANSWERED;
+    return this.#question('fill', this.#fill(namespace, write));
+  }
+
+  async #fill(namespace: string, write: L2Write): Promise<L2Written | undefined> {
+    try {
+      return await this.#fills.ask(namespace, write);
+    } catch (error) {
+      if (!(error instanceof L2InvalidError)) throw error;
+      // Perhaps it was another fill of the same turn: then this one is sound by itself.
+      return (await this.#line.send('fill', () => this.#l2.write(namespace, [write])))?.[0];
+    }
   }
 
   /** The marks of tags, in their order. With `ensureMs`, they are made to exist, and to last. */
@@ -119,25 +152,30 @@ export class L2Guard {
   async follow(namespace: string): Promise<boolean> {
     const answer = await this.#question(
       'follow',
-      this.#limited('follow', () => this.#l2.feed?.follow(namespace)),
+      this.#line.send('follow', () => this.#l2.feed?.follow(namespace)),
     );
     return answer !== UNANSWERED;
   }
 
   /** @param key the first one as the user spells it, for the error; so for the other orders. */
-  write(namespace: string, writes: readonly L2Write[], key: string | undefined): Promise<L2Written[]> {
+  write(namespace: string, writes: readonly L2Write[], key: string | undefined): Promise<L2Written[] | undefined> {
     return this.#order('write', () => this.#l2.write(namespace, writes), namespace, key);
   }
 
-  delete(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[]> {
+  delete(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[] | undefined> {
     return this.#order('delete', () => this.#l2.delete(namespace, ids), namespace, key);
   }
 
-  expire(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[]> {
+  expire(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[] | undefined> {
     return this.#order('expire', () => this.#l2.expire(namespace, ids), namespace, key);
   }
 
-  touch(namespace: string, ids: readonly string[], life: L2Life, key: string | undefined): Promise<boolean[]> {
+  touch(
+    namespace: string,
+    ids: readonly string[],
+    life: L2Life,
+    key: string | undefined,
+  ): Promise<boolean[] | undefined> {
     return this.#order('touch', () => this.#l2.touch(namespace, ids, life), namespace, key);
   }
 
@@ -150,13 +188,19 @@ export class L2Guard {
     return this.#order('advance', () => this.#l2.time?.advance(namespace, tags, mode, { known }), namespace, undefined);
   }
 
-  /** Not limited in time: it is for people, and takes as long as there are keys. */
+  /** See `transaction-l2.ts`. @returns `undefined` from an L2 without transactions; so {@link L2Guard.commit}. */
+  transactionalRead(namespace: string, ids: readonly string[], key: string | undefined): Promise<L2Read[] | undefined> {
+    return this.#order('transactional read', () => this.#l2.transactions?.read(namespace, ids), namespace, key);
+  }
+
+  commit(namespace: string, commit: L2Commit, key: string | undefined): Promise<L2Committed | undefined> {
+    return this.#order('commit', () => this.#l2.transactions?.commit(namespace, commit), namespace, key);
+  }
+
+  /** Takes as long as there are keys. */
   async purge(namespace: string): Promise<number> {
-    try {
-      return await this.#l2.purge(namespace);
-    } catch (error) {
-      throw this.#failed('purge', error, namespace, undefined);
-    }
+    const purge = () => this.#l2.purge(namespace);
+    return (await this.#order('purge', purge, namespace, undefined, PURGE_LIMIT_MS)) ?? 0;
   }
 
   async #question<T>(operation: string, answer: Promise<T>): Promise<T | Unanswered> {
@@ -168,21 +212,15 @@ export class L2Guard {
     }
   }
 
-  async #order<T>(operation: string, run: () => Promise<T>, namespace: string, key: string | undefined): Promise<T>;
   async #order<T>(
     operation: string,
     run: () => Promise<T> | undefined,
     namespace: string,
     key: string | undefined,
-  ): Promise<T | undefined>;
-  async #order<T>(
-    operation: string,
-    run: () => Promise<T> | undefined,
-    namespace: string,
-    key: string | undefined,
+    limitMs?: number,
   ): Promise<T | undefined> {
     try {
-      return await this.#limited(operation, run);
+      return await this.#line.send(operation, run, { limitMs });
     } catch (error) {
       throw this.#failed(operation, error, namespace, key);
     }
@@ -198,30 +236,8 @@ export class L2Guard {
   }
 
   #report(operation: string, error: unknown): void {
+    // What made the breaker open was reported; what it spares L2 is counted.
+    if (error instanceof L2SkippedError) return;
     if (this.#events.wants('l2-error')) this.#events.emit({ type: 'l2-error', operation, error });
-  }
-
-  /** Settles like what `run` returns, or rejects at the time limit. */
-  #limited<T>(operation: string, run: () => Promise<T>): Promise<T>;
-  #limited<T>(operation: string, run: () => Promise<T> | undefined): Promise<T | undefined>;
-  #limited<T>(operation: string, run: () => Promise<T> | undefined): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const running = Promise.resolve(run());
-      const timer = this.#clock.setTimer(
-        () => reject(new L2TimeoutError(this.#l2.name, operation, this.#limitMs)),
-        this.#limitMs,
-      );
-      const done = () => this.#clock.clearTimer(timer);
-      running.then(
-        (answer) => {
-          done();
-          resolve(answer);
-        },
-        (error) => {
-          done();
-          reject(error);
-        },
-      );
-    });
   }
 }

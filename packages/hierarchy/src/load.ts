@@ -143,7 +143,7 @@ async function loadAndStore(
   const context = new LoaderContext(wish, controller.signal, previous);
   const began = core.clock.now();
   // Taken before the loader begins: whatever is invalidated from here on, by whichever tag, makes its value dead.
-  const { generation } = space.time;
+  const { generation, deferrals } = space.time;
   const report = (outcome: 'stored' | 'fenced' | 'uncached' | 'failed', error?: unknown) => {
     const counter = {
       stored: 'loadsStored',
@@ -187,6 +187,7 @@ async function loadAndStore(
     key: wish.key,
     payload,
     generation,
+    deferrals,
     tags,
     userTags,
     version: 0,

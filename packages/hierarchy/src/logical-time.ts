@@ -14,6 +14,8 @@ export type Verdict = 'alive' | 'stale' | 'dead' | 'unknown';
 /** Tags whose marks a node keeps. */
 const MAX_TAGS = 100_000;
 
+const NO_MARK: L2Mark = { dead: 0, stale: 0 };
+
 export class LogicalTime {
   #generation = 0;
   #dead = 0;
@@ -21,6 +23,10 @@ export class LogicalTime {
   #floor = 0;
   #relied: boolean;
   #change = 0;
+  /** Counts this node's own invalidations that L2 does not know of yet; the last ones of all, and of each tag, by that count. */
+  #deferrals = 0;
+  #deferredAll: L2Mark = NO_MARK;
+  readonly #deferredTags = new Map<string, L2Mark>();
   readonly #tags = new Map<string, L2Mark>();
   readonly #maxTags: number;
 
@@ -43,13 +49,28 @@ export class LogicalTime {
   }
 
   /**
+   * How many invalidations of this node's own L2 has not been told of when they were made. What a load or write notes when it begins
+   * besides the generation: L2's numbers cannot tell values of before such an invalidation from those of after it.
+   */
+  get deferrals(): number {
+    return this.#deferrals;
+  }
+
+  /**
    * Whether a value of this generation with these tags is still valid, as far as this node knows.
    *
    * @param relied whether news of every new mark counts as heard of. Default: {@link LogicalTime.relied}.
+   * @param deferrals {@link LogicalTime.deferrals} of this node's own load or write; 0 for what comes from elsewhere, of which nobody
+   * knows when it began.
    */
-  judge(generation: number, tags: readonly string[], relied = this.#relied): Verdict {
-    if (generation < this.#dead) return 'dead';
-    let verdict: Verdict = generation < this.#stale ? 'stale' : 'alive';
+  judge(generation: number, tags: readonly string[], relied = this.#relied, deferrals = 0): Verdict {
+    if (generation < this.#dead || deferrals < this.#deferredAll.dead) return 'dead';
+    let verdict: Verdict = generation < this.#stale || deferrals < this.#deferredAll.stale ? 'stale' : 'alive';
+    for (const tag of this.#deferredTags.size > 0 ? tags : []) {
+      const mark = this.#deferredTags.get(tag) ?? NO_MARK;
+      if (deferrals < mark.dead) return 'dead';
+      if (deferrals < mark.stale) verdict = 'stale';
+    }
     for (const tag of tags) {
       const mark = this.#tags.get(tag);
       if (mark === undefined) {
@@ -109,6 +130,36 @@ export class LogicalTime {
     const generation = this.#generation;
     this.invalidated(tags, mode, before + 1);
     this.#generation = generation;
+  }
+
+  /**
+   * An invalidation that L2 will be told of later. Until then this node alone holds to it: whatever it does not know to have begun
+   * afterwards is dead (or stale), in whatever generation a peer may have put it into L2.
+   */
+  defer(tags: readonly string[] | null, mode: L2MarkMode): void {
+    this.#deferrals += 1;
+    this.#change += 1;
+    if (tags === null) {
+      // The end of everything is the newest of all, and what L2 will be told in their place.
+      const others = mode === 'dead' ? NO_MARK : this.#deferredAll;
+      this.#deferredAll = { ...others, [mode]: this.#deferrals };
+      if (mode === 'dead') this.#deferredTags.clear();
+    }
+    for (const tag of tags ?? []) {
+      this.#deferredTags.set(tag, { ...(this.#deferredTags.get(tag) ?? NO_MARK), [mode]: this.#deferrals });
+    }
+  }
+
+  /** L2 has been told of what was deferred last of a tag or, with `null`, of the namespace: from now on its mark decides. */
+  made(tag: string | null, mode: L2MarkMode): void {
+    this.#change += 1;
+    if (tag === null) {
+      this.#deferredAll = { ...this.#deferredAll, [mode]: 0 };
+      return;
+    }
+    const mark = { ...(this.#deferredTags.get(tag) ?? NO_MARK), [mode]: 0 };
+    if (mark.dead === 0 && mark.stale === 0) this.#deferredTags.delete(tag);
+    else this.#deferredTags.set(tag, mark);
   }
 
   /** Whether news of every new mark can be relied on. If not, a verdict holds only for marks just asked for. */

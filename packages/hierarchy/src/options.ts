@@ -5,11 +5,17 @@ import { type ByteSize, type Duration, parseByteSize, parseDuration } from './du
 import { InvalidOptionError } from './errors.js';
 import { type IncidentOptions, type ResolvedIncidentOptions, resolveIncidentOptions } from './incident-options.js';
 import { checkNamespace } from './names.js';
+import {
+  OUTAGE_NAMES,
+  type OutageOptions,
+  type ResolvedOutageOptions,
+  resolveOutageOptions,
+} from './outage-options.js';
 import { DEFAULT_POLICY, POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy } from './policy.js';
 import { type ResolvedSnapshotOptions, resolveSnapshotOptions, type SnapshotOptions } from './snapshot-options.js';
 
 /** Options of {@link createHierarchy}. Only `namespace` is required. Those of {@link PolicyOptions} are defaults for all calls. */
-export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'> {
+export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'>, OutageOptions {
   /** Keeps this service's keys apart from others' in the same L2. Required. */
   readonly namespace: string;
   /** Bounds of L1, shared by all namespaces of this hierarchy. */
@@ -98,6 +104,7 @@ export interface ResolvedOptions {
   readonly copies: boolean;
   readonly incidents: ResolvedIncidentOptions;
   readonly snapshot: ResolvedSnapshotOptions;
+  readonly outages: ResolvedOutageOptions;
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
 }
@@ -112,6 +119,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     throw new InvalidOptionError("createHierarchy() needs options, such as { namespace: 'shop' }");
   checkNames('createHierarchy()', options, [
     ...POLICY_NAMES.filter((name) => name !== 'l1Ttl'),
+    ...OUTAGE_NAMES,
     'namespace',
     'l1',
     'l2',
@@ -162,6 +170,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     copies: returns === 'copy',
     incidents: resolveIncidentOptions(options.incidents),
     snapshot: resolveSnapshotOptions(options.snapshot),
+    outages: resolveOutageOptions(options),
     closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
     clock,
   };

@@ -69,7 +69,12 @@ async function learnMarks(space: Space, generation: number, tags: readonly strin
 
 /** Whether an entry may be handed out as fresh right now. It may have been a while since it was read. */
 export function isFresh(space: Space, entry: Entry): boolean {
-  return entry.freshUntil > space.core.clock.now() && judge(space, entry) === 'alive';
+  return entry.freshUntil > space.core.clock.now() && isAlive(space, entry);
+}
+
+/** Whether an entry was not invalidated in any way, as far as is known. */
+export function isAlive(space: Space, entry: Entry): boolean {
+  return judge(space, entry) === 'alive';
 }
 
 /** Not known to be alive or stale is dead (law 5). */
@@ -78,8 +83,8 @@ export function isDead(space: Space, entry: Entry): boolean {
   return verdict === 'dead' || verdict === 'unknown';
 }
 
-function judge({ time }: Space, { generation, tags }: Entry): Verdict {
-  return time.judge(generation, tags);
+function judge({ time }: Space, { generation, tags, deferrals }: Entry): Verdict {
+  return time.judge(generation, tags, time.relied, deferrals);
 }
 
 /** Bad bytes are a miss (law 9). */

@@ -8,7 +8,7 @@ import { Flight, type Reading } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
 import { startLoad, type Wish } from './load.js';
 import type { Policy } from './policy.js';
-import { admit, isFresh } from './promote.js';
+import { admit, isAlive, isFresh } from './promote.js';
 import type { Space } from './space.js';
 import { answersAtOnce, useOf } from './stale.js';
 
@@ -101,7 +101,7 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
   for (let restarts = 0; ; restarts += 1) {
     const flight = board(space, key, policy);
     // What this node knew when this caller came: results that were dead by then are not for this caller.
-    const generation = space.time.generation;
+    const { generation, deferrals } = space.time;
     try {
       const reading = await patiently(untilAborted(flight.found, signal));
       if (reading === LATE) return tooLate();
@@ -123,7 +123,8 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
       if (outcome === 'restart') continue;
       if (outcome === undefined) return undefined;
       // What was expired meanwhile is as good as dead for a caller that came after that.
-      if (generation > outcome.generation && space.time.judge(outcome.generation, outcome.tags) !== 'alive') continue;
+      const isEarlier = outcome.generation < generation || outcome.deferrals < deferrals;
+      if (isEarlier && !isAlive(space, outcome)) continue;
       return outcome;
     } catch (error) {
       const isOwn = signal?.aborted === true || error instanceof HierarchyClosedError;

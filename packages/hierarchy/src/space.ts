@@ -139,7 +139,7 @@ export class Space {
 
   /** What was held when the feed was lost is judged by what was known then: for as long as it is trusted at all. */
   #judge(entry: Entry, asBeforeDeafness: boolean): Verdict {
-    return this.time.judge(entry.generation, entry.tags, asBeforeDeafness || this.time.relied);
+    return this.time.judge(entry.generation, entry.tags, asBeforeDeafness || this.time.relied, entry.deferrals);
   }
 
   /** Drops a key from L1. */
@@ -195,6 +195,7 @@ export class Space {
     if ((await this.attach()) || (await this.core.feed.opened())) return;
     throw new L2FailedError('L2 has not opened for this hierarchy, so nothing was sent to it', {
       namespace: this.name,
+      cause: this.core.guard?.notOpen(),
     });
   }
 

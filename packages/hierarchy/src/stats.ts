@@ -1,3 +1,6 @@
+import type { BreakerState } from './breaker.js';
+import type { OutboxStats } from './outbox.js';
+
 /** Counts of one namespace since the hierarchy was created. */
 export class Counters {
   l1Hits = 0;
@@ -64,6 +67,16 @@ export interface CacheStats {
 
 /** All figures of a hierarchy. */
 export interface HierarchyStats extends CacheStats {
+  readonly l2: CacheStats['l2'] & {
+    /** The circuit breaker. */
+    readonly breaker: BreakerState;
+    /** Commands that L2 has not settled, given-up ones included. */
+    readonly inFlight: number;
+    /** Commands that were not sent: the breaker was open, or too many were under way. */
+    readonly skipped: number;
+  };
+  /** What L2 has yet to be told. */
+  readonly outbox: OutboxStats;
   /** L1 is shared by all namespaces. */
   readonly memory: {
     readonly entries: number;

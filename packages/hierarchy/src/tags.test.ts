@@ -117,7 +117,7 @@ describe('on the node that invalidates', () => {
   );
 
   test('the answer is lost, but not the news: what is loaded from then on is kept', async () => {
-    const n1 = await cluster().node();
+    const n1 = await cluster().node({ journal: false });
     const lost = n1.l2.hold('advance', 'back');
     const invalidating = n1.cache.invalidateTags(['x']);
     await lost.arrived;

@@ -1,7 +1,9 @@
-import type { L2Life } from '@tierwise/l2';
+import type { L2Life, L2Write, L2Written } from '@tierwise/l2';
+import { reportDeferred, tryOrder } from './deferral.js';
 import type { Entry } from './entry.js';
 import type { L2Guard } from './l2-guard.js';
 import { ensureMarks } from './load.js';
+import type { KeyOrder } from './pending.js';
 import { lifeOf, longestLifeMs, type Policy } from './policy.js';
 import type { Space } from './space.js';
 
@@ -37,36 +39,54 @@ export async function set(
   if (unborn.length > 0) await remove(space, unborn, 'delete');
   const encoded = all.filter(({ life }) => life.freshMs > 0);
   if (encoded.length === 0) return;
-  const writes = encoded.map((item) => ({ ...item, token: space.fences.begin(item.id, 'write') }));
+  const writes = encoded.map((item) => ({
+    ...item,
+    token: space.fences.begin(item.id, 'write'),
+    since: core.guard?.moment(name, item.id) ?? '',
+  }));
+  const byId = new Map(writes.map((write) => [write.id, write]));
+  const ids = [...byId.keys()];
   try {
     const tags = userTags.map((tag) => core.codec.hideTag(tag));
     const inL2 = core.guard !== undefined && (tags.length === 0 || space.timeIsShared);
-    if (core.guard !== undefined)
-      await prepare(
-        space,
-        encoded.map(({ id }) => id),
-      );
-    const generation = space.time.generation;
     // L2 begins to count later, when the write arrives there: L1 never outlives it.
-    const writtenAt = core.clock.now();
-    const candidate = { generation, tags, userTags, writtenAt };
-    let versions: (number | undefined)[] = [];
-    if (inL2) versions = await writeL2(space, writes, candidate, policy);
-    // Another node may hold an untagged value, which this tagged one, living in L1 alone, replaces.
-    else if (core.guard !== undefined)
-      await core.guard.delete(
-        name,
-        encoded.map(({ id }) => id),
-        items[0]?.key,
-      );
-    for (const [index, { key, id, payload, life, token }] of writes.entries()) {
-      const version = versions[index] ?? 0;
+    const stamp = () => ({
+      generation: space.time.generation,
+      deferrals: space.time.deferrals,
+      tags,
+      userTags,
+      writtenAt: core.clock.now(),
+    });
+    let candidate = stamp();
+    const pack = (id: string) => toWrite(space, byId.get(id), candidate);
+    const { answers, late, inDoubt, error } = await tryOrder<L2Written | boolean>(space, ids, async (ids) => {
+      candidate = stamp();
+      if (inL2) return writeL2(space, ids.flatMap(pack), userTags, policy, items[0]?.key);
+      // Another node may hold an untagged value, which this tagged one, living in L1 alone, replaces.
+      return core.guard?.delete(name, ids, items[0]?.key);
+    });
+    const orders: KeyOrder[] = [];
+    for (const { key, id, payload, life, token, since } of writes) {
+      const answer = answers.get(id);
+      const version = typeof answer === 'object' && answer.status === 'stored' ? answer.version : 0;
       space.fences.doom(id, 'reads');
-      if (version < token.rival) continue;
-      space.drop(id);
-      const lives = { freshUntil: writtenAt + life.freshMs, keepUntil: writtenAt + life.keepMs };
-      space.fill(id, token, { ...candidate, ...lives, key, payload, version }, policy);
-      space.fences.tellRivals(id, token, version);
+      // Another order of the key came between, and L2 has not been told of it: which of the two was the later one, nobody knows.
+      const overtaken = core.outbox?.isPending(name, id) === true && (inDoubt.has(id) || !late.has(id));
+      if (inDoubt.has(id)) space.doubt(id);
+      if (version >= token.rival || late.has(id) || overtaken) space.drop(id);
+      if (version >= token.rival && !overtaken) {
+        const lives = { freshUntil: candidate.writtenAt + life.freshMs, keepUntil: candidate.writtenAt + life.keepMs };
+        space.fill(id, token, { ...candidate, ...lives, key, payload, version }, policy);
+        space.fences.tellRivals(id, token, version);
+      }
+      if (!late.has(id)) continue;
+      const values = inL2 && !inDoubt.has(id) ? pack(id) : [];
+      const value = values[0] && { ...values[0], since, at: candidate.writtenAt };
+      orders.push({ op: 'set', key: id, value, inDoubt: inL2 && inDoubt.has(id) });
+    }
+    if (orders.length > 0) {
+      reportDeferred(space, { op: 'set', keys: writes.filter(({ id }) => late.has(id)).map(({ key }) => key), error });
+      await core.outbox?.defer(name, orders);
     }
   } catch (error) {
     // Nobody knows whether L2 has it: what is held here is not certain any more.
@@ -84,37 +104,47 @@ export async function set(
   }
 }
 
+/** What goes to L2. An array of one, or of none. */
+function toWrite(
+  space: Space,
+  write: { id: string; payload: Uint8Array; life: L2Life } | undefined,
+  candidate: { generation: number; tags: readonly string[]; userTags: readonly string[] },
+): L2Write[] {
+  if (write === undefined) return [];
+  const { id, payload, life } = write;
+  const { generation, tags, userTags } = candidate;
+  const bytes = space.core.codec.pack(payload, { namespace: space.name, key: id, generation, tags, userTags });
+  return [{ key: id, bytes, ...life }];
+}
+
 async function writeL2(
   space: Space,
-  writes: readonly { key: string; id: string; payload: Uint8Array; life: L2Life }[],
-  candidate: { generation: number; tags: readonly string[]; userTags: readonly string[] },
+  entries: readonly L2Write[],
+  userTags: readonly string[],
   policy: Policy,
-): Promise<number[]> {
-  const { core, name } = space;
-  const { generation, tags, userTags } = candidate;
-  const entries = writes.map(({ id, payload, life }) => ({
-    key: id,
-    bytes: core.codec.pack(payload, { namespace: name, key: id, generation, tags, userTags }),
-    ...life,
-  }));
+  key: string | undefined,
+): Promise<readonly L2Written[] | undefined> {
   // Both are on their way at once. A value whose mark was not made is dead, which is safe.
   const [written] = await Promise.all([
-    core.guard?.write(name, entries, writes[0]?.key),
+    space.core.guard?.write(space.name, entries, key),
     ensureMarks(space, userTags, longestLifeMs(policy)),
   ]);
-  return (written ?? []).map((answer) => (answer.status === 'stored' ? answer.version : 0));
+  return written;
 }
 
 /** Removes keys or makes them stale. @returns per key whether there was a value. */
 export async function remove(space: Space, keys: readonly string[], how: 'delete' | 'expire'): Promise<boolean[]> {
   const ids = keys.map((key) => space.idOf(key));
   const held = ids.map((id) => space.held(id) !== undefined);
-  const removed = await change(space, ids, async (guard) => guard[how](space.name, ids, keys[0]), how);
+  const removed = await change(space, keys, ids, how, async (guard, ids) => guard[how](space.name, ids, keys[0]));
   report(space, how, keys);
-  return held.map((there, index) => there || removed?.[index] === true);
+  return ids.map((id, index) => held[index] === true || removed.get(id) === true);
 }
 
-/** Gives keys a new life. @returns per key whether there was a value. */
+/**
+ * Gives keys a new life. @returns per key whether there was a value. Where L2 cannot be reached, it is not made up for: a life that ends
+ * early does no harm.
+ */
 export async function touch(space: Space, keys: readonly string[], policy: Policy): Promise<boolean[]> {
   if (policy.ttlMs === 0) return remove(space, keys, 'delete');
   const life = lifeOf(policy, undefined);
@@ -132,50 +162,57 @@ export async function touch(space: Space, keys: readonly string[], policy: Polic
   const inL2 = ids.filter((_, index) => !livesHereAlone(held[index]));
   // Marks have to last as long as the values whose tags they are. Tags that this node does not know just die early.
   const tags = [...new Set(held.flatMap((entry) => entry?.userTags ?? []))];
-  const touched = await change(space, inL2, async (guard) => {
+  const touched = await change(space, keys, inL2, 'touch', async (guard, ids) => {
     await ensureMarks(space, tags, life.keepMs);
-    return guard.touch(name, inL2, life, keys[0]);
+    return guard.touch(name, ids, life, keys[0]);
   });
   report(space, 'touch', keys);
-  return ids.map((id, index) => held[index] !== undefined || touched?.[inL2.indexOf(id)] === true);
+  return ids.map((id, index) => held[index] !== undefined || touched.get(id) === true);
 }
 
-/** Does something to keys in L2. Nothing read before or meanwhile is kept, whether it succeeds or not. */
-async function change<T>(
+/** Does something to keys in L2. Nothing read before or meanwhile is kept, whether it succeeds or not. @returns L2's answers by id. */
+async function change(
   space: Space,
+  keys: readonly string[],
   ids: readonly string[],
-  act: (guard: L2Guard) => Promise<T>,
-  how: 'delete' | 'expire' = 'delete',
-): Promise<T | undefined> {
-  const { guard } = space.core;
+  how: 'delete' | 'expire' | 'touch',
+  act: (guard: L2Guard, ids: readonly string[]) => Promise<readonly boolean[] | undefined>,
+): Promise<ReadonlyMap<string, boolean>> {
+  const { guard, outbox } = space.core;
   const tokens = ids.map((id) => ({ id, token: space.fences.begin(id, 'write') }));
+  let untouched: ReadonlySet<string> = new Set();
   try {
-    if (guard === undefined) return undefined;
-    await prepare(space, ids);
-    return await act(guard);
+    const { answers, late, inDoubt, error } = await tryOrder(space, ids, async (ids) => guard && act(guard, ids));
+    for (const id of inDoubt) space.doubt(id);
+    if (how === 'touch') untouched = late;
+    else if (late.size > 0) {
+      reportDeferred(space, { op: how, keys: keys.filter((key) => late.has(space.idOf(key))), error });
+      // L1 is cleared below, by the time that anybody can ask again.
+      for (const id of late) dropAs(space, id, how);
+      const orders = [...late].map((key) => ({ op: how, key, inDoubt: false }));
+      await outbox?.defer(space.name, orders);
+    }
+    return answers;
   } catch (error) {
     for (const id of ids) space.doubt(id);
     throw error;
   } finally {
     for (const { id, token } of tokens) {
       space.fences.end(id, token);
-      space.fences.doom(id, 'all');
-      if (how === 'expire') space.expire(id);
-      else space.drop(id);
+      if (!untouched.has(id)) dropAs(space, id, how);
     }
   }
 }
 
-function report(space: Space, type: 'delete' | 'expire' | 'touch', keys: readonly string[]): void {
+function dropAs(space: Space, id: string, how: 'delete' | 'expire' | 'touch'): void {
+  space.fences.doom(id, 'all');
+  if (how === 'expire') space.expire(id);
+  else space.drop(id);
+}
+
+/** Counts and tells what was done to keys. */
+export function report(space: Space, type: 'delete' | 'expire' | 'touch', keys: readonly string[]): void {
   const { counters, core, name } = space;
   counters.deletes += keys.length;
   if (core.events.wants(type)) core.events.emit({ type, namespace: name, keys });
-}
-
-/** What every write to L2 waits for: to know the present generation, and (in an L2 without leases) fills under way. */
-async function prepare(space: Space, ids: readonly string[]): Promise<void> {
-  await space.reach();
-  if (space.core.guard?.hasLeases === false) {
-    await Promise.allSettled(ids.flatMap((id) => space.fences.fillsUnderWay(id)));
-  }
 }

@@ -14,7 +14,9 @@ export type Operation =
   | 'release'
   | 'marks'
   | 'advance'
-  | 'follow';
+  | 'follow'
+  | 'transactionalRead'
+  | 'commit';
 
 /** A call that was stopped on its way. */
 export interface Held {
@@ -49,12 +51,13 @@ export class HeldL2 implements L2 {
   readonly leases?: NonNullable<L2['leases']>;
   readonly time?: NonNullable<L2['time']>;
   readonly feed?: NonNullable<L2['feed']>;
+  readonly transactions?: NonNullable<L2['transactions']>;
 
   /** @param without capabilities that this one shall lack. */
-  constructor(inner: L2, without: readonly ('leases' | 'time' | 'feed')[] = []) {
+  constructor(inner: L2, without: readonly ('leases' | 'time' | 'feed' | 'transactions')[] = []) {
     this.#inner = inner;
     this.name = inner.name;
-    const { leases, time, feed } = inner;
+    const { leases, time, feed, transactions } = inner;
     if (leases !== undefined && !without.includes('leases')) {
       this.leases = {
         acquire: (...args) => this.#pass('acquire', () => leases.acquire(...args)),
@@ -70,6 +73,12 @@ export class HeldL2 implements L2 {
     }
     if (feed !== undefined && !without.includes('feed')) {
       this.feed = { follow: (...args) => this.#pass('follow', () => feed.follow(...args)) };
+    }
+    if (transactions !== undefined && !without.includes('transactions')) {
+      this.transactions = {
+        read: (...args) => this.#pass('transactionalRead', () => transactions.read(...args)),
+        commit: (...args) => this.#pass('commit', () => transactions.commit(...args)),
+      };
     }
   }
 

@@ -15,7 +15,9 @@ export interface Cluster {
   readonly store: MemoryStore;
   /** The clock of the store, and of nodes that get no other. */
   readonly clock: ManualClock;
-  node(options?: Partial<HierarchyOptions> & { without?: readonly ('leases' | 'time' | 'feed')[] }): Promise<Node>;
+  node(
+    options?: Partial<HierarchyOptions> & { without?: readonly ('leases' | 'time' | 'feed' | 'transactions')[] },
+  ): Promise<Node>;
 }
 
 const open: Node[] = [];
@@ -25,9 +27,18 @@ afterEach(async () => {
   await settle();
   // Whatever a test did, nothing may be left under way.
   for (const { cache } of nodes) expect(cache.stats().underWay).toEqual({ flights: 0, tokens: 0 });
-  for (const { cache } of nodes) await cache.close();
+  // An L2 that a test left broken is given up on in time.
+  for (const { cache, clock } of nodes) await whileTimePasses(clock, cache.close());
   for (const { clock } of nodes) expect(clock.timers).toBe(0);
 });
+
+async function whileTimePasses(clock: ManualClock, end: Promise<void>): Promise<void> {
+  let ended = false;
+  end.then(() => {
+    ended = true;
+  });
+  for (await settle(); !ended; await clock.advance(1_000));
+}
 
 /** Nodes on one store in memory. They are closed after the test, which fails if one has anything left under way. */
 export function cluster(): Cluster {
