@@ -6,8 +6,8 @@ export type Fault =
   | { readonly kind: 'delay'; readonly ms: () => number }
   /** So many bytes pass in a second, and no more. */
   | { readonly kind: 'throttle'; readonly bytesPerSecond: number }
-  /** One bit is turned in about one of so many bytes. `random`: a number from 0 to below 1. */
-  | { readonly kind: 'corrupt'; readonly oneIn: number; readonly random: () => number }
+  /** One bit is turned in about one of so many bytes; with `only`, in occurrences of these alone. `random`: from 0 to below 1. */
+  | { readonly kind: 'corrupt'; readonly oneIn: number; readonly random: () => number; readonly only?: Buffer }
   /** So many bytes of each connection still pass; then it is reset, in the middle of whatever it was saying. */
   | { readonly kind: 'cut'; readonly afterBytes: number }
   /** Nothing passes, and nothing says so: a black hole if in one direction, a cable pulled out if in both. */
@@ -116,6 +116,10 @@ function delayOf(faults: readonly Fault[]): number {
   return faults.reduce((sum, fault) => sum + (fault.kind === 'delay' ? fault.ms() : 0), 0);
 }
 
-function corrupted(chunk: Buffer, { oneIn, random }: Extract<Fault, { kind: 'corrupt' }>): Buffer {
-  return Buffer.from(chunk.map((byte) => (random() * oneIn < 1 ? byte ^ (1 << Math.floor(random() * 8)) : byte)));
+function corrupted(chunk: Buffer, { oneIn, random, only }: Extract<Fault, { kind: 'corrupt' }>): Buffer {
+  const isMeant = (at: number) =>
+    only === undefined || chunk.subarray(Math.max(0, at - only.length + 1), at + only.length).includes(only);
+  return Buffer.from(
+    chunk.map((byte, at) => (isMeant(at) && random() * oneIn < 1 ? byte ^ (1 << Math.floor(random() * 8)) : byte)),
+  );
 }

@@ -218,6 +218,16 @@ test('corruption turns single bits, and loses nothing', async () => {
   await client.ask('whole again');
 });
 
+test('corruption of certain bytes leaves all others as they are', async () => {
+  const { proxy } = await echo();
+  const client = await Client.start(proxy, 'a');
+  proxy.inject({ kind: 'corrupt', oneIn: 1, random: () => 0, only: Buffer.from('bad') });
+  client.say('good bad better bad');
+  await client.until(() => client.heard.length === 27);
+  // Turned on the way there and, no longer being what is meant, not again on the way back.
+  expect(client.heard).toBe('I am a\ngood c`e better c`e\n');
+});
+
 test('a cut after so many bytes: these pass, then the connection is reset; new ones have as many', async () => {
   const { proxy, served } = await echo();
   const client = await Client.start(proxy, 'a');

@@ -1,0 +1,70 @@
+import { Redis } from 'ioredis';
+import { type Fault, FaultProxy, type Where } from '../support/fault-proxy.js';
+import { freePort, startRedisServer, type TestRedisServer } from '../support/redis-server.js';
+
+/** A Redis, and what stands between it and each of several nodes. */
+export interface RedisStand {
+  readonly server: TestRedisServer;
+  /** To give orders to the server with, past the network. */
+  readonly admin: Redis;
+  readonly network: ChaosNetwork;
+  /** A port that nobody listens on. */
+  readonly deadPort: number;
+  /** Chance that can be had again. */
+  readonly random: () => number;
+  stop(): Promise<void>;
+}
+
+/** @param nodes how many of them are each given a way of their own to Redis. */
+export async function startRedisStand(nodes: number, random: () => number): Promise<RedisStand> {
+  const server = await startRedisServer('--enable-debug-command', 'yes', '--maxmemory-policy', 'noeviction');
+  if (server === undefined) throw new Error('there is no redis-server on PATH: see CONTRIBUTING.md');
+  const proxies = await Promise.all(Array.from({ length: nodes }, () => FaultProxy.start({ port: server.port })));
+  const admin = new Redis(server.url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+  admin.on('error', () => {});
+  await admin.ping();
+  return {
+    server,
+    admin,
+    network: new ChaosNetwork(proxies),
+    deadPort: await freePort(),
+    random,
+    async stop() {
+      admin.disconnect();
+      await Promise.all(proxies.map((proxy) => proxy.stop()));
+      await server.stop();
+    },
+  };
+}
+
+/** All ways to a Redis: what is done to one is done to all. */
+export class ChaosNetwork {
+  readonly #proxies: readonly FaultProxy[];
+
+  constructor(proxies: readonly FaultProxy[]) {
+    this.#proxies = proxies;
+  }
+
+  /** The port by which a node reaches Redis. */
+  portOf(node: number): number {
+    return this.#proxies[node]?.port ?? 0;
+  }
+
+  inject(fault: Fault, direction?: Where['direction']): () => Promise<void> {
+    const ends = this.#proxies.map((proxy) => proxy.inject(fault, direction === undefined ? {} : { direction }));
+    return async () => {
+      for (const end of ends) end();
+    };
+  }
+
+  forsake(): void {
+    for (const proxy of this.#proxies) proxy.forsake();
+  }
+
+  refuse(): () => Promise<void> {
+    const accepts = this.#proxies.map((proxy) => proxy.refuse());
+    return async () => {
+      await Promise.all(accepts.map((accept) => accept()));
+    };
+  }
+}
