@@ -30,6 +30,8 @@ describe.each(worlds)('staleWhileRevalidate %s (33)', (_, world) => {
     expect(await cache.getOrSet('k', loader.load)).toBe('new');
     expect(loader.count).toBe(1);
     expect(cache.stats().stale.revalidate).toBe(4);
+    // One goes behind for all of them, rather than each for itself.
+    expect(cache.stats().loads.shared).toBe(0);
   });
 
   test('when its time is over, callers wait for the load', async () => {
@@ -66,6 +68,14 @@ describe.each(worlds)('staleWhileRevalidate %s (33)', (_, world) => {
   test('what was expired by a tag is not answered at once', async () => {
     const { cache } = await start();
     await cache.set('k', 'old', { tags: ['t'] });
+    await cache.invalidateTags(['t'], { mode: 'expire' });
+    expect(await cache.getOrSet('k', () => 'new')).toBe('new');
+  });
+
+  test('what has grown old and was then expired by a tag is not answered at once', async () => {
+    const { cache, clock } = await start();
+    await cache.set('k', 'old', { tags: ['t'] });
+    await clock.advance(TTL);
     await cache.invalidateTags(['t'], { mode: 'expire' });
     expect(await cache.getOrSet('k', () => 'new')).toBe('new');
   });
@@ -263,6 +273,9 @@ describe.each(worlds)('staleIfError %s (34)', (_, world) => {
     await settle();
     gone.abort(new Error('gone'));
     await expect(read).rejects.toThrow('gone');
+    // That was no failure of the source: the next caller asks it.
+    await settle();
+    expect(await cache.getOrSet('k', () => 'new')).toBe('new');
   });
 
   test('refresh wants a new value: its failure comes out', async () => {
@@ -270,6 +283,52 @@ describe.each(worlds)('staleIfError %s (34)', (_, world) => {
     await cache.set('k', 'old');
     await expect(cache.refresh('k', failing)).rejects.toThrow('source down');
     expect(await cache.get('k')).toBe('old');
+  });
+
+  test('the window is the caller’s, to the millisecond', async () => {
+    const { cache, clock } = await start();
+    await cache.set('k', 'old');
+    await clock.advance(TTL + 499);
+    expect(await cache.getOrSet('k', failing, { staleIfError: 500 })).toBe('old');
+    await clock.advance(1);
+    await expect(cache.getOrSet('k', failing, { staleIfError: 500 })).rejects.toThrow('source down');
+  });
+
+  test('what was expired is kept no longer than it would have been: a load that fails after that has no answer', async () => {
+    const { cache, clock } = await start();
+    await cache.set('k', 'old');
+    await cache.expire('k');
+    const loader = new HandLoader<string>();
+    const read = cache.getOrSet('k', loader.load);
+    await loader.begun();
+    await clock.advance(TTL + 10_000);
+    loader.fail(new Error('source down'));
+    await expect(read).rejects.toThrow('source down');
+  });
+
+  test('a value whose tag is invalidated while its load fails is no answer', async () => {
+    const { cache, clock } = await start();
+    await cache.set('k', 'old', { tags: ['t'] });
+    await clock.advance(TTL);
+    const loader = new HandLoader<string>();
+    const read = cache.getOrSet('k', loader.load);
+    await loader.begun();
+    await cache.invalidateTags(['t']);
+    loader.fail(new Error('source down'));
+    await expect(read).rejects.toThrow('source down');
+  });
+
+  test('a value whose tag is invalidated before the soft limit is no answer then: the load is', async () => {
+    const { cache, clock } = await start({ loadTimeout: { soft: 200 } });
+    await cache.set('k', 'old', { tags: ['t'] });
+    await clock.advance(TTL);
+    const loader = new HandLoader<string>();
+    const read = cache.getOrSet('k', loader.load);
+    await loader.begun();
+    await cache.invalidateTags(['t']);
+    await clock.advance(300);
+    loader.finish('new');
+    expect(await read).toBe('new');
   });
 
   test('a value that is deleted while its load fails is not answered to those who come after', async () => {
@@ -402,16 +461,27 @@ describe('refreshAhead (37)', () => {
     one.l2.releaseNews();
   });
 
-  test('the load ahead fails: the value stays to its end', async () => {
-    const { cache, clock } = lonely(options);
-    await cache.set('k', 'old');
-    await clock.advance(600);
-    expect(await cache.getOrSet('k', failing)).toBe('old');
-    await settle();
-    expect(await cache.getOrSet('k', failing)).toBe('old');
-    await clock.advance(400);
-    await expect(cache.getOrSet('k', failing)).rejects.toThrow('source down');
-  });
+  test.each(worlds)(
+    '%s: the load ahead fails: no other before its back-off is over; the value stays to its end',
+    async (_, world) => {
+      const { cache, clock } = await world({ ...options, loadBackoff: 300 });
+      let loads = 0;
+      const read = () => cache.getOrSet('k', () => Promise.reject(new Error(`down ${++loads}`)));
+      await cache.set('k', 'old');
+      await clock.advance(600);
+      for (let hit = 0; hit < 3; hit += 1) {
+        expect(await read()).toBe('old');
+        await settle();
+      }
+      expect(loads).toBe(1);
+      await clock.advance(300);
+      expect(await read()).toBe('old');
+      await settle();
+      expect(loads).toBe(2);
+      await clock.advance(100);
+      await expect(read()).rejects.toThrow('down');
+    },
+  );
 });
 
 describe('what a loader knows and says', () => {
