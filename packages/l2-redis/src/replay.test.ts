@@ -102,6 +102,26 @@ test.each<[what: string, status: string, change: (stored: Buffer) => void]>([
   expect(await replayed(l2, momentOf(l2), key)).toBe(status);
 });
 
+test('what was written twice in one batch is as certain as anything', async () => {
+  const key = randomUUID();
+  const { l2 } = await openNode({ url, ...PATIENT });
+  await l2.write('n', [entry(key, 'first'), entry('another'), entry(key, 'second')]);
+  expect((await adminOf({ url }).getBuffer(names.entry(key)))?.subarray(34).toString()).toBe('second');
+  expect(await replayed(l2, momentOf(l2, key), key)).toBe('stored');
+});
+
+test('an entry of a time that is still to come says nothing of the moment', async () => {
+  const key = randomUUID();
+  const { l2 } = await openNode({ url, ...PATIENT });
+  await l2.write('n', [entry(key)]);
+  await patch(adminOf({ url }), names.entry(key), (stored) =>
+    stored.writeBigUInt64BE(stored.readBigUInt64BE(4) + 900_000_000n, 4),
+  );
+  const before = momentOf(l2);
+  expect(await l2.read('n', [key])).toMatchObject([{ status: 'found' }]);
+  expect(momentOf(l2)).toBe(before);
+});
+
 test("an entry of another process does not pass for this one's when it was touched or expired here", async () => {
   const { l2 } = await openNode({ url, ...PATIENT });
   for (const deed of ['touch', 'expire'] as const) {

@@ -12,8 +12,8 @@ const LIMITS = { commandTimeout: 1_000, connectTimeout: 5_000, heartbeatInterval
 /** What a call may take beyond its limit on a busy machine, in milliseconds. */
 const SLACK = 1_000;
 
-async function ownSentinels({ skip }: TestContext): Promise<TestSentinels> {
-  const sentinels = await startSentinels();
+async function ownSentinels({ skip }: TestContext, count = 1): Promise<TestSentinels> {
+  const sentinels = await startSentinels({ sentinels: count });
   if (sentinels === undefined) return skip('neither redis-server nor valkey-server is on PATH');
   onTestFinished(() => sentinels.stop());
   return sentinels;
@@ -84,6 +84,36 @@ test('the master is killed under load: calls fail in time, then the new one answ
   await until('news', () =>
     node.news.some((news) => news.type === 'changed' && news.keys.includes('kept') && news.origin === peer.host.origin),
   );
+});
+
+test('three Sentinels, the master is killed: what others change on the new one is heard, and no moment of the old one counts', {
+  timeout: 90_000,
+}, async (context) => {
+  const sentinels = await ownSentinels(context, 3);
+  const { replica, master } = sentinels;
+  const namespace = randomUUID();
+  const node = await openNode({ ...optionsFor(sentinels), tracking: true, reissue: false });
+  await node.l2.feed?.follow(namespace);
+  await until('alive', () => node.states.at(-1) === 'alive');
+  await node.l2.write(namespace, [entry('a'), entry('b')]);
+  const since = node.l2.replay?.moment(namespace, 'a') ?? '';
+  const standby = new Redis(replica.url);
+  onTestFinished(() => standby.disconnect());
+  await until('the replica has it', async () => (await standby.exists(keysOf(namespace).entry('b'))) === 1);
+
+  await master.kill();
+  await until('deaf', () => node.states.at(-1) === 'deaf');
+  await until('the new master answers', () => works(() => node.l2.read(namespace, ['a'])), 60_000);
+  expect(await sentinels.masterPort()).toBe(replica.port);
+  await until('alive', () => node.states.at(-1) === 'alive', 20_000);
+
+  node.news.length = 0;
+  await standby.del(keysOf(namespace).entry('b'));
+  await until('it is heard', () => node.news.some((news) => news.type === 'changed' && news.cause === 'external'));
+  expect(node.news).toMatchObject([{ type: 'changed', cause: 'external', keys: ['b'] }]);
+  const replay = (moment: string) => node.l2.replay?.replay(namespace, [{ ...entry('a', 'replayed'), since: moment }]);
+  expect(await replay(since)).toEqual([{ status: 'dropped' }]);
+  expect(await replay(node.l2.replay?.moment(namespace, 'a') ?? '')).toMatchObject([{ status: 'stored' }]);
 });
 
 test('a feed that was left with another server than the commands is noticed, and moved', {

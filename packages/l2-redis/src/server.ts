@@ -16,6 +16,9 @@ const SCAN_COUNT = 500;
 /** How often a server is asked for its time when it is met. The quickest answer tells most. */
 const CLOCK_SAMPLES = 3;
 
+/** What a node's idea of Redis' time may lack by rounding, in microseconds. */
+const CLOCK_ERROR_MICROS = 100;
+
 /** What `defineCommand` adds to a client: EVAL the first time on a connection, then EVALSHA, and EVAL again on NOSCRIPT. */
 type ScriptMethod = (keyCount: number, ...args: (string | number | Buffer)[]) => Promise<unknown>;
 type EvalMethod = {
@@ -85,10 +88,13 @@ export class Server {
   heard(stored: Buffer): void {
     if (stamperOfEntry(stored) !== this.stamper) return;
     const micros = writtenMicros(stored);
-    // One that is to come would be of a time from before the clock was set back.
-    if (micros !== undefined && micros > this.#lastMicros && micros <= this.clock.now() * 1_000) {
-      this.#lastMicros = micros;
-    }
+    if (micros !== undefined) this.#hear(micros);
+  }
+
+  /** What is still to come is of a time from before the clock was set back, and so is no moment of this one. */
+  #hear(micros: number): void {
+    const latest = this.clock.now() * 1_000 + CLOCK_ERROR_MICROS;
+    if (micros <= latest && (micros > this.#lastMicros || this.#lastMicros > latest)) this.#lastMicros = micros;
   }
 
   /** Reads strings, in pieces that do not block Redis. */
@@ -150,7 +156,7 @@ export class Server {
     const notAfter = Math.floor((this.clock.earliest() + deadline - performance.now()) * 1_000);
     const [micros, ...reply] = (await this.#run(script, keys, args, notAfter, isAsking)) as unknown[];
     this.clock.learn(Number(micros), sentAt);
-    this.#lastMicros = Number(micros);
+    this.#hear(Number(micros));
     return { reply, now: this.clock.now() };
   }
 
