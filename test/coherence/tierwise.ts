@@ -31,6 +31,7 @@ export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: Subj
     maxStaleness: MAX_STALENESS_MS,
     l2Timeout: 2 * COMMAND_MS,
     lease: { ttl: LEASE_MS, wait: 3 * LEASE_MS },
+    journal: false,
     clock: {
       now,
       setTimer: (task, ms) => setTimeout(task, ms).unref(),
