@@ -36,8 +36,21 @@ import { EmbeddedNode } from './node.js';
 import { type EmbeddedL2Options, NAME, resolveOptions } from './options.js';
 import { type PurgeProgress, purgeEntries, purgeLeases } from './purge.js';
 import { replayIn, shortestLife } from './replay.js';
+import { type EmbeddedSnapshot, takeSnapshot } from './snapshot.js';
+import { checkFile, type EmbeddedSnapshotTtl, ttlOf } from './snapshot-options.js';
 import { BYTES_A_STEP, checkedSpace, EVICTIONS_A_STEP, KEYS_A_STEP, Steps } from './steps.js';
 import { transactionsIn } from './transactions.js';
+
+/** A second tier on local disk, which can be copied while it is in use. */
+export interface EmbeddedL2 extends L2 {
+  /**
+   * Writes a copy of the store to a file, as of one moment, while all processes go on. The file is whole or not there. Older snapshots of
+   * this store in the same folder are removed when they are past `ttl`. For {@link restoreEmbedded}.
+   *
+   * @throws EmbeddedSnapshotError `unwritable` (as a rejection), and what every call throws on a store that is not open.
+   */
+  snapshot(file: string, options?: EmbeddedSnapshotTtl): Promise<EmbeddedSnapshot>;
+}
 
 /**
  * A second tier on local disk: one directory, shared by all processes of the machine that name it. LMDB underneath, so
@@ -46,11 +59,11 @@ import { transactionsIn } from './transactions.js';
  *
  * @throws `L2InvalidError` for options that make no sense.
  */
-export function embeddedL2(options: EmbeddedL2Options): L2 {
-  return new EmbeddedL2(options);
+export function embeddedL2(options: EmbeddedL2Options): EmbeddedL2 {
+  return new EmbeddedBackend(options);
 }
 
-class EmbeddedL2 implements L2 {
+class EmbeddedBackend implements EmbeddedL2 {
   readonly name = NAME;
   readonly replay: L2Replay;
   readonly transactions: L2Transactions;
@@ -88,6 +101,12 @@ class EmbeddedL2 implements L2 {
 
   close(): Promise<void> {
     return this.#node.close();
+  }
+
+  async snapshot(file: string, options: EmbeddedSnapshotTtl = {}): Promise<EmbeddedSnapshot> {
+    const { store, actor } = this.#steps.enter(undefined);
+    checkFile(file);
+    return takeSnapshot(store, file, actor.now(), ttlOf(options));
   }
 
   async read(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<L2Read[]> {

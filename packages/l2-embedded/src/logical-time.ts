@@ -71,6 +71,14 @@ export function advance(
   return generation;
 }
 
+/** Makes all that was written so far stale, in every namespace, and advances all counters beyond what anyone can know. */
+export function outdateGenerations(txn: Transaction): void {
+  for (const { key, value } of [...txn.tables.generations.getRange({})]) {
+    const generation = txn.nextNumber();
+    txn.tables.generations.put(key, doubles(generation, value.readDoubleLE(8), generation));
+  }
+}
+
 /** When a stored mark is gone. */
 export function markGoneAt(bytes: Buffer): number {
   return decodeMark(bytes).goneAt;

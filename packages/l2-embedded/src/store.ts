@@ -119,6 +119,11 @@ export class Store {
     }
   }
 
+  /** Copies what is in use, as of one moment, into a file `data.mdb` in an empty folder. Off the event loop's thread. */
+  async copyTo(folder: string): Promise<void> {
+    await this.#root.backup(folder, true);
+  }
+
   /** Resolves when the file is closed; waits for transactions that are under way. */
   async close(): Promise<void> {
     await this.#root.close();

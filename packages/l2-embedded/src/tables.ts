@@ -63,6 +63,11 @@ export class Tables {
     return this.life();
   }
 
+  /** Makes it another store. Within a write transaction. */
+  renewLife(): void {
+    this.#meta.put(LIFE, Buffer.from(randomUUID(), 'latin1'));
+  }
+
   writeCounters(counters: Counters): void {
     this.#meta.put(COUNTERS, encodeCounters(counters));
   }
