@@ -75,10 +75,13 @@ async function play(seed: number): Promise<World> {
   for (let step = 0; step < STEPS; step += 1) {
     if (world.steps.length < 2 || world.chance(0.25)) begin(world);
     await world.step();
+    // Time enough for what was lost to be tried again, in the middle of everything else.
+    if (world.chance(0.03)) await world.clock.advance(150);
   }
   for (const node of world.nodes) node.flap(true);
   world.lossy = 0;
   await world.drain();
+  await world.recover();
   for (const key of KEYS) {
     for (const node of world.nodes) node.read('last get', [key], () => node.cache.get(key).then((value) => [value]));
     await world.drain();
