@@ -137,8 +137,8 @@ class FileJournal implements Journal {
       return;
     this.#worker = this.#work().finally(() => {
       this.#worker = undefined;
-      const wasLastAttempt = this.#end !== undefined && this.#isFailing;
-      if (this.#hasWork && !wasLastAttempt) this.#wake();
+      const isClosing = this.#end !== undefined;
+      if (this.#hasWork && !(isClosing && this.#isFailing)) this.#wake();
     });
   }
 
@@ -226,10 +226,7 @@ class FileJournal implements Journal {
       this.#log = undefined;
       await log.abandon().catch(() => {});
     }
-    if (this.#end !== undefined) {
-      this.#drop(this.#backlog.clear()); // that was the last attempt
-      return;
-    }
+    if (this.#end !== undefined) return;
     const { clock, random } = this.#parts;
     this.#retryTimer = clock.setTimer(
       () => {
@@ -296,8 +293,12 @@ class FileJournal implements Journal {
     await undefined; // so that #end is set
     clock.clearTimer(this.#retryTimer);
     this.#retryTimer = undefined;
-    if (this.#hasWork) this.#wake();
     await this.#within(this.#idle());
+    // What was begun before may have failed before: a last attempt, if the disk answers at all.
+    if (this.#hasWork && this.#worker === undefined) {
+      this.#wake();
+      await this.#within(this.#idle());
+    }
     this.#isOver = true;
     clock.clearTimer(this.#syncTimer);
     clock.clearTimer(this.#ageTimer);

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { keysOf, opened, temporaryDirectory } from '../test/support.js';
@@ -49,15 +51,16 @@ describe.each(ways)('a lock by way of %s', (program) => {
   });
 
   test('knows when its directory is another one', async () => {
-    const [directory, other] = [temporaryDirectory(), temporaryDirectory()];
-    const [lock, another] = [await lockDirectory(directory, program), await lockDirectory(other, program)];
+    const directory = join(temporaryDirectory(), 'log');
+    mkdirSync(directory);
+    const lock = await lockDirectory(directory, program);
     expect(await lock.isWhole()).toBe(true);
-    const { renameSync } = await import('node:fs');
     renameSync(directory, `${directory}-moved`);
-    onTestFinished(() => renameSync(`${directory}-moved`, directory));
     expect(await lock.isWhole()).toBe(false);
-    await lock.release();
-    await another.release();
+    mkdirSync(directory);
+    const another = await lockDirectory(directory, program);
+    expect([await lock.isWhole(), await another.isWhole()]).toEqual([false, true]);
+    await Promise.all([lock.release(), another.release()]);
   });
 });
 

@@ -5,6 +5,7 @@ export class HeldDisk {
   /** Writes of frames (not of headers) that were begun, by their size. */
   readonly writes: number[] = [];
   syncs = 0;
+  directorySyncs = 0;
   /** What every write of frames and every new file is answered with, while it is set. */
   error: Error | undefined;
   #isHeld = false;
@@ -36,6 +37,10 @@ export class HeldDisk {
 
   readonly disk: Disk = {
     ...nodeDisk,
+    syncDirectory: async (path) => {
+      this.directorySyncs += 1;
+      await nodeDisk.syncDirectory(path);
+    },
     create: async (path) => {
       if (this.error !== undefined) throw this.error;
       const file = await nodeDisk.create(path);
