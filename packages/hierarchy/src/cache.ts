@@ -20,6 +20,7 @@ import {
 import { find, findOrLoad, lookUp, refreshAhead } from './read.js';
 import type { Space } from './space.js';
 import { type CacheStats, toStats } from './stats.js';
+import { runTransaction, Transaction, type TransactionOptions } from './transaction.js';
 import { remove, set, touch } from './write.js';
 
 /** A value with what is known of it. */
@@ -232,6 +233,30 @@ export class Cache {
     this.#check([key]);
     if (options !== undefined) checkNames('touch()', options, POLICY_NAMES);
     return (await this.#track(touch(this.#space, [key], refinePolicy(this.#policy, options))))[0] === true;
+  }
+
+  // Atomic --------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Runs `work` in a transaction, commits it, and answers with what it returned. Reads inside belong to one moment, and its changes are done
+   * all at once or not at all; after a conflict it is run again, so that `work` should do nothing else. Serialisable: see
+   * `docs/transactions.md`.
+   *
+   * @throws `TransactionConflictError` after so many `retries`; what `work` throws, after a roll-back; `L2FailedError` if nobody knows
+   * whether it was done; `TransactionUnsupportedError`.
+   */
+  async transaction<T>(
+    work: (transaction: Transaction) => T | PromiseLike<T>,
+    options?: TransactionOptions,
+  ): Promise<T> {
+    this.#check([]);
+    return runTransaction(this.#space, this.#policy, work, options);
+  }
+
+  /** Begins a transaction that is committed or rolled back by hand. It holds nothing: one that is forgotten does no harm. */
+  begin(): Transaction {
+    this.#check([]);
+    return new Transaction(this.#space, this.#policy);
   }
 
   // Invalidate ----------------------------------------------------------------------------------------------------------

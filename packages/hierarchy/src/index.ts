@@ -1,4 +1,5 @@
 export type { BatchLoadContext, BatchLoaded, BatchLoader } from './batch.js';
+export type { BreakerState } from './breaker.js';
 export type { Cache, CacheEntry, InvalidateOptions, LoadManyOptions, WrapOptions } from './cache.js';
 export { type Clock, systemClock } from './clock.js';
 export { EncryptionKeyError, UnserializableError } from './codec/index.js';
@@ -32,6 +33,7 @@ export type {
   JournalStats,
   JournalTrouble,
 } from './journal.js';
+export { L2SkippedError } from './l2-line.js';
 export type { Loader } from './load.js';
 export type { LoadContext, PreviousValue } from './load-context.js';
 export type {
@@ -41,9 +43,18 @@ export type {
   L1Options,
   LeaseOptions,
 } from './options.js';
+export type { BreakerChoice, OutageOptions } from './outage-options.js';
+export type { OutboxStats } from './outbox.js';
 export type { LoadOptions, LoadTimeoutOptions, PolicyOptions, ReadOptions, StoreOptions } from './policy.js';
 export type { MeasureMemory, MemoryUse } from './pressure.js';
+export type { ReplayCounts } from './replay.js';
 export type { SnapshotTaken } from './snapshot.js';
 export type { SnapshotOptions } from './snapshot-options.js';
 export type { SnapshotRestored } from './snapshot-restore.js';
 export type { CacheStats, HierarchyStats, TierStats } from './stats.js';
+export type { Transaction, TransactionOptions } from './transaction.js';
+export {
+  TransactionClosedError,
+  TransactionConflictError,
+  TransactionUnsupportedError,
+} from './transaction-errors.js';

@@ -1,4 +1,11 @@
-import { L2ClosedError, L2InUseError, L2InvalidError, L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
+import {
+  L2ClosedError,
+  L2InUseError,
+  L2InvalidError,
+  L2NotColocatedError,
+  L2TimeoutError,
+  L2UnavailableError,
+} from '@tierwise/l2';
 import type { Breaker } from './breaker.js';
 import type { Clock } from './clock.js';
 
@@ -20,7 +27,7 @@ export const PURGE_LIMIT_MS = 600_000;
 
 /** Whether an order that failed like this can be made up for: L2 would take it, but cannot right now. */
 export function isDeferrable(error: unknown): boolean {
-  return !(error instanceof L2InvalidError || error instanceof L2ClosedError || error instanceof L2InUseError);
+  return ![L2InvalidError, L2ClosedError, L2InUseError, L2NotColocatedError].some((type) => error instanceof type);
 }
 
 export interface L2LineOptions {
@@ -32,6 +39,8 @@ export interface L2LineOptions {
   readonly limitMs: number;
   /** How many commands may be under way at once. */
   readonly maxInFlight: number;
+  /** Hears how long each usual command took that was answered, in milliseconds. */
+  readonly onAnswer?: (ms: number) => void;
 }
 
 export interface SendOptions {
@@ -76,7 +85,8 @@ export class L2Line {
   send<T>(operation: string, run: () => Promise<T> | undefined, options: SendOptions = {}): Promise<T | undefined> {
     const refusal = this.#refusal(options.first === true);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const { name, clock, breaker, limitMs } = this.#options;
+    const { name, clock, breaker, limitMs, onAnswer } = this.#options;
+    const began = clock.now();
     const limit = options.limitMs ?? limitMs;
     this.#inFlight += 1;
     return new Promise((resolve, reject) => {
@@ -96,6 +106,7 @@ export class L2Line {
         (answer) =>
           settle(() => {
             breaker.succeeded();
+            if (options.limitMs === undefined) onAnswer?.(clock.now() - began);
             resolve(answer);
           }),
         (error) =>
