@@ -163,7 +163,7 @@ function wire(
       events.emit({ type: 'evict', namespace: entry.space.name, key: entry.key, cause });
     },
   });
-  const way = l2 && wayToL2({ l2, options, events, codec, spaces });
+  const way = l2 && wayToL2({ l2, options, events, codec, spaces, onAnswer: (ms) => incidents.answered(ms) });
   const onFeedState = (state: L2FeedState) => {
     feed.onState(state);
     if (state === 'alive') stalls.start();

@@ -7,7 +7,7 @@ import { Events } from './events.js';
 import { resolveIncidentOptions } from './incident-options.js';
 import { diagnose, Latency } from './incident-signals.js';
 import { IncidentWatch } from './incident-watch.js';
-import type { Hierarchy, HierarchyEventOf, Incident, IncidentKind } from './index.js';
+import type { Hierarchy, HierarchyEventOf, Incident, IncidentKind, Journal, JournalHost } from './index.js';
 
 let warnings: string[] = [];
 
@@ -172,6 +172,65 @@ describe('kinds', () => {
     while (window(100) === true) windows += 1;
     expect(windows).toBeGreaterThan(3);
     expect(windows).toBeLessThan(40);
+  });
+
+  test('l2-slow: what the hierarchy measures of its own commands', async () => {
+    const { cache, l2, clock } = await cluster().node({ incidents: { window: '1s' } });
+    const heard = phases(cache);
+    const window = async (ms: number) => {
+      for (let n = 0; n < 11; n += 1) {
+        const held = l2.hold('read');
+        const read = cache.get(`absent ${n}`);
+        await held.arrived;
+        await clock.advance(ms);
+        held.release();
+        await read;
+      }
+      await clock.advance(1000);
+    };
+    await window(1);
+    await window(80);
+    expect(heard).toEqual([]);
+    await window(80);
+    expect(heard).toEqual(['begin l2-slow']);
+    const { meanMs, usualMs } = cache.incidents().open[0]?.numbers ?? {};
+    expect(meanMs).toBeGreaterThan(5 * (usualMs ?? Number.NaN));
+    await window(1);
+    await window(1);
+    expect(heard.at(-1)).toBe('end l2-slow');
+  });
+
+  test('l2-down: from the opening of the breaker to its closing; what was slow until then is not slow any more', async () => {
+    const { cache, l2, clock } = await cluster().node({ incidents: { l2Slow: { timeouts: 2 } } });
+    const heard = phases(cache);
+    l2.break(new L2TimeoutError('memory', 'read', 10), 'read');
+    for (let n = 0; n < 8; n += 1) await cache.get(`key ${n}`);
+    expect(heard).toEqual(['begin l2-slow', 'end l2-slow', 'begin l2-down']);
+    expect(cache.incidents().open).toMatchObject([{ kind: 'l2-down', severity: 'critical' }]);
+    l2.mend();
+    await clock.advance(60_000);
+    expect(heard.at(-1)).toBe('end l2-down');
+  });
+
+  test('journal-failing: until the disk takes records again', async () => {
+    let host: JournalHost | undefined;
+    const stats = { records: 0, inMemory: 0, bytes: 0, segments: 0, dropped: 0 };
+    const journal: Journal = {
+      open: async (given) => {
+        host = given;
+        return [];
+      },
+      append: async () => [],
+      settle: () => {},
+      stats: () => stats,
+      close: async () => {},
+    };
+    const { cache } = await cluster().node({ journal });
+    const heard = phases(cache);
+    host?.onTrouble({ type: 'failing', error: new Error('ENOSPC') });
+    expect(cache.incidents().open).toMatchObject([{ message: expect.stringContaining('ENOSPC') }]);
+    host?.onTrouble({ type: 'recovered' });
+    expect(heard).toEqual(['begin journal-failing', 'end journal-failing']);
   });
 
   test('feed-lost: until the feed is back', async () => {

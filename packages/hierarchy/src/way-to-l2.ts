@@ -33,10 +33,12 @@ export interface WayToL2Options {
   readonly events: Events;
   readonly codec: ValueCodec;
   readonly spaces: ReadonlyMap<string, Space>;
+  /** Hears how long L2 took for each command that it answered, in milliseconds. */
+  readonly onAnswer: (ms: number) => void;
 }
 
 /** Makes the parts and joins them. */
-export function wayToL2({ l2, options, events, codec, spaces }: WayToL2Options): WayToL2 {
+export function wayToL2({ l2, options, events, codec, spaces, onAnswer }: WayToL2Options): WayToL2 {
   const { clock, outages } = options;
   let openness: 'no' | 'yes' | 'never' = 'no';
   const breaker = new Breaker({
@@ -52,6 +54,7 @@ export function wayToL2({ l2, options, events, codec, spaces }: WayToL2Options):
     breaker,
     limitMs: options.l2TimeoutMs,
     maxInFlight: outages.maxInFlight,
+    onAnswer,
   });
   const outbox = outages.defers
     ? new Outbox({
