@@ -17,7 +17,7 @@ import type { RedisTime } from './clock.js';
  */
 export const HEADER_BYTES = 34;
 
-const MAGIC = 0x545701;
+const MAGIC = 0x54570100;
 const MAX_KIND = 3;
 
 /**
@@ -77,7 +77,8 @@ function isOurs(stored: Buffer): boolean {
 }
 
 function hasMagic(stored: Buffer): boolean {
-  return stored.readUIntBE(0, 3) === MAGIC && (stored[3] as number) <= MAX_KIND;
+  const kind = stored[3] as number;
+  return stored.readUInt32BE(0) - kind === MAGIC && kind <= MAX_KIND;
 }
 
 function decode(stored: Buffer, now: RedisTime): L2Found | L2Damaged {

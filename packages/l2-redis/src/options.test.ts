@@ -18,6 +18,7 @@ describe('options that make no sense are refused', () => {
     ['a time limit that no timer can do', { url: 'redis://localhost', connectTimeout: 2 ** 31 }, 'connectTimeout must'],
     ['a limit as text', { url: 'redis://localhost', heartbeatInterval: '2s' }, 'heartbeatInterval must be'],
     ['a switch that is none', { url: 'redis://localhost', tracking: 'on' }, 'tracking must be true or false'],
+    ['a group that is no function', { url: 'redis://localhost', colocate: 'g' }, 'colocate must be a function'],
     [
       'bounds that cross',
       { url: 'redis://localhost', minReconnectDelay: 100, maxReconnectDelay: 50 },

@@ -86,9 +86,10 @@ export class Server {
 
   /** Learns from an entry that it read when that was written. */
   heard(stored: Buffer): void {
-    if (stamperOfEntry(stored) !== this.stamper) return;
     const micros = writtenMicros(stored);
-    if (micros !== undefined) this.#hear(micros);
+    // Most entries are older than that, so this comes first.
+    if (micros === undefined || micros <= this.#lastMicros) return;
+    if (stamperOfEntry(stored) === this.stamper) this.#hear(micros);
   }
 
   /** What is still to come is of a time from before the clock was set back, and so is no moment of this one. */
