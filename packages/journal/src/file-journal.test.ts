@@ -292,6 +292,20 @@ describe('a disk that fails', () => {
     expect(journal.stats()).toMatchObject({ records: 3, inMemory: 3, dropped: 2 });
   });
 
+  test('what was being written is older than what came meanwhile', async () => {
+    const { journal, held } = driven({ memory: { maxRecords: 1 } });
+    const { host } = await opened(journal);
+    held.hold();
+    const first = journal.append([deletion('a')]);
+    await held.begun(1);
+    const second = journal.append([deletion('b')]);
+    held.error = full;
+    held.release();
+    await Promise.all([first, second]);
+    await host.heard('dropped');
+    expect(keysOf(host.dropped)).toEqual(['a']);
+  });
+
   test('memory is bounded by bytes', async () => {
     const { journal, held } = driven({ memory: { maxBytes: 10_000 } });
     const { host } = await opened(journal);
