@@ -401,6 +401,77 @@ describe('staleIfError across nodes and outages (34)', () => {
   });
 });
 
+describe('an L2 that fails on the way (36)', () => {
+  const down = new L2UnavailableError('test', 'down');
+
+  test('a read that is not answered is the only question: no lease, no marks, no fill', async () => {
+    const { cache, l2 } = await cluster().node();
+    await cache.get('attach');
+    l2.break(down, 'read');
+    l2.calls.length = 0;
+    expect(await cache.getOrSet('k', () => 'loaded', { tags: ['t'] })).toBe('loaded');
+    expect(l2.calls).toEqual(['read']);
+  });
+
+  test('marks that are not answered, of what L2 has: no lease is asked for', async () => {
+    const { node } = cluster();
+    const [writer, reader] = [await node(), await node()];
+    await writer.cache.set('k', 'in L2', { tags: ['t'] });
+    reader.l2.tellState('deaf');
+    reader.l2.break(down, 'marks', 'follow');
+    reader.l2.calls.length = 0;
+    expect(await reader.cache.getOrSet('k', () => 'loaded')).toBe('loaded');
+    expect(reader.l2.calls.filter((call) => call === 'acquire')).toEqual([]);
+  });
+
+  test('marks that are not answered before a load: its value is not put into L2 without them', async () => {
+    const { cache, l2 } = await cluster().node();
+    await cache.get('attach');
+    l2.break(down, 'marks');
+    expect(await cache.getOrSet('k', () => 'loaded', { tags: ['t'] })).toBe('loaded');
+    expect(l2.count('write')).toBe(0);
+  });
+
+  test('what is filled while deaf is not answered past maxStaleness, not even when the source fails, not even expired', async () => {
+    const { cache, l2, clock } = await cluster().node({ ttl: TTL, staleIfError: '1h', maxStaleness: 2_000 });
+    l2.tellState('deaf');
+    await cache.getOrSet('k', () => 'deaf');
+    await cache.getOrSet('expired', () => 'deaf');
+    await clock.advance(1_500);
+    await cache.expire('expired');
+    l2.break(down, 'read', 'acquire', 'marks', 'release', 'follow');
+    await clock.advance(499);
+    expect(await cache.getOrSet('k', failing)).toBe('deaf');
+    await clock.advance(1);
+    await expect(cache.getOrSet('k', failing)).rejects.toThrow('source down');
+    await expect(cache.getOrSet('expired', failing)).rejects.toThrow('source down');
+  });
+
+  test('deaf within maxStaleness: a tagged value of a peer’s, promoted before, is still answered', async () => {
+    const { node, clock } = cluster();
+    const [writer, reader] = [await node({ ttl: '1h' }), await node({ ttl: '1h', maxStaleness: 2_000 })];
+    await writer.cache.set('k', 'of the peer', { tags: ['t'] });
+    expect(await reader.cache.get('k')).toBe('of the peer');
+    reader.l2.tellState('deaf');
+    await clock.advance(1_999);
+    expect(reader.cache.peek('k')).toBe('of the peer');
+    await clock.advance(1);
+    expect(reader.cache.peek('k')).toBe(undefined);
+  });
+
+  test('a tag is expired during a load: its value is not fresh afterwards', async () => {
+    const { cache } = await cluster().node({ staleIfError: '1h' });
+    const loader = new HandLoader<string>();
+    const read = cache.getOrSet('k', loader.load, { tags: ['t'] });
+    await loader.begun();
+    await cache.invalidateTags(['t'], { mode: 'expire' });
+    loader.finish('loaded before');
+    await read;
+    expect([cache.peek('k'), await cache.get('k')]).toEqual([undefined, undefined]);
+    expect(await cache.getOrSet('k', () => 'loaded after')).toBe('loaded after');
+  });
+});
+
 describe('refreshAhead (37)', () => {
   const options = { ttl: TTL, refreshAhead: 0.5 };
 
