@@ -392,6 +392,53 @@ describe('a commit in L2', () => {
     expect(l2.count('commit')).toBe(1);
   });
 
+  test('that takes effect after it was given up takes what was read meanwhile out of L1', async () => {
+    const { node } = cluster();
+    const { cache, l2, clock } = await node({ l2Timeout: 100 });
+    await cache.set('a', 'old');
+    const held = l2.hold('commit', 'out');
+    const committing = cache.transaction((tx) => tx.set('a', 'new')).catch((error: unknown) => error);
+    await held.arrived;
+    await clock.advance(100);
+    expect(await committing).toBeInstanceOf(L2FailedError);
+    expect(await cache.get('a')).toBe('old');
+    expect(cache.peek('a')).toBe('old');
+    held.release();
+    await settle();
+    expect(cache.peek('a')).toBeUndefined();
+    expect(await cache.get('a')).toBe('new');
+  });
+
+  test('waits for reads of the transaction that are under way, and counts them', async () => {
+    const { node } = cluster();
+    const [one, other] = [await node(), await node()];
+    await one.cache.set('a', 1);
+    const tx = one.cache.begin();
+    const held = one.l2.hold('transactionalRead', 'back');
+    const reading = tx.get('a');
+    await held.arrived;
+    tx.set('b', 1);
+    const committing = tx.commit().catch((error: unknown) => error);
+    await other.cache.set('a', 2);
+    held.release();
+    expect(await reading).toBe(1);
+    expect(await committing).toMatchObject({ keys: ['a'] });
+    expect(await other.cache.get('b')).toBeUndefined();
+  });
+
+  test('of keys of which L2 has yet to be told rejects, and so does a read of them', async () => {
+    const { node } = cluster();
+    const { cache, l2 } = await node();
+    l2.break(new Error('cut'), 'write');
+    await cache.set('a', 'late');
+    expect(cache.stats().outbox.items).toBe(1);
+    await expect(cache.begin().get('a')).rejects.toBeInstanceOf(L2FailedError);
+    await expect(cache.transaction((tx) => tx.set('a', 'new'))).rejects.toBeInstanceOf(L2FailedError);
+    expect(await cache.begin().get('another')).toBeUndefined();
+    expect(l2.count('commit')).toBe(0);
+    l2.mend();
+  });
+
   test('that never reached L2 rejects, and is not made up for later', async () => {
     const { node } = cluster();
     const { cache, l2 } = await node();
