@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { L2UnavailableError } from '@tierwise/l2';
+import { L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startRedisCluster, type TestClusterNode, type TestRedisCluster } from '../../../test/support/redis-cluster.js';
 import { slotOf } from './cluster-slots.js';
 import { keysOf } from './keys.js';
-import { entry, openNode, type TestNode, until } from './testing/node.js';
+import { entry, openNode, scriptsRun, type TestNode, until } from './testing/node.js';
 
 const LIMITS = { commandTimeout: 1_000, connectTimeout: 5_000, heartbeatInterval: 100, maxReconnectDelay: 100 };
 
@@ -94,6 +94,18 @@ describe("an entry that another server's clock has stamped", () => {
       expect(answer.entry.keepMs).toBeLessThanOrEqual(120_001);
     });
   }
+});
+
+clusterTest('a write that was given up while its master was frozen never takes effect', async (_, namespace) => {
+  const { l2 } = await openNode({ cluster: { nodes: cluster.addresses }, ...LIMITS, commandTimeout: 200 });
+  const { server, admin } = masterOf(namespace, 'late');
+  const ran = await scriptsRun(admin);
+  // For less than it takes the others to miss it.
+  server.freeze();
+  await expect(l2.write(namespace, [entry('late')])).rejects.toBeInstanceOf(L2TimeoutError);
+  server.thaw();
+  await until('Redis has done what was sent', async () => (await scriptsRun(admin)) > ran);
+  expect(await admin.exists(keysOf(namespace).entry('late'))).toBe(0);
 });
 
 describe('while a slot moves', () => {

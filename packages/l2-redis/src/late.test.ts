@@ -1,18 +1,11 @@
 import { L2TimeoutError } from '@tierwise/l2';
-import type { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { adminOf, entry, openNode, ownServer, until } from './testing/node.js';
+import { adminOf, entry, openNode, ownServer, scriptsRun, until } from './testing/node.js';
 
 /** Short limits, so that tests are quick, yet far above what a busy machine needs for an answer. */
 const LIMITS = { commandTimeout: 300, connectTimeout: 500, heartbeatInterval: 50, maxReconnectDelay: 100 };
 
 const HOUR_MS = 3_600_000;
-
-/** How many scripts a server has run. */
-async function scriptsRun(admin: Redis): Promise<number> {
-  const stats = await admin.info('commandstats');
-  return [...stats.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0);
-}
 
 test('a write, a commit and a replay that were given up while Redis was frozen never take effect', async (context) => {
   const server = await ownServer(context);

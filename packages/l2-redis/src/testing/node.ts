@@ -51,6 +51,12 @@ export function adminOf(server: { readonly url: string }): Redis {
   return admin;
 }
 
+/** How many scripts a server has run. */
+export async function scriptsRun(admin: Redis): Promise<number> {
+  const stats = await admin.info('commandstats');
+  return [...stats.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+}
+
 /** Waits for what is bound to come. */
 export async function until(what: string, isSo: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
   for (const start = performance.now(); !(await isSo()); await delay(5)) {
