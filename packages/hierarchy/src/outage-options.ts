@@ -14,7 +14,7 @@ export interface OutageOptions {
   readonly l2MaxInFlight?: number;
   /**
    * Where orders are kept that could not reach L2 (`set`, `delete`, `expire`, `invalidateTags`, `clear`), such as
-   * `openJournal({ directory })` from `@tierwise/journal`. Default: in memory only, bounded, so that they are lost with the process.
+   * `fileJournal({ directory })` from `@tierwise/journal`. Default: in memory only, bounded, so that they are lost with the process.
    * `false`: nowhere; such a call rejects with {@link L2FailedError}.
    */
   readonly journal?: Journal | false;

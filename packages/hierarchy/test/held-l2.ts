@@ -15,6 +15,8 @@ export type Operation =
   | 'marks'
   | 'advance'
   | 'follow'
+  | 'health'
+  | 'replay'
   | 'transactionalRead'
   | 'commit';
 
@@ -51,13 +53,14 @@ export class HeldL2 implements L2 {
   readonly leases?: NonNullable<L2['leases']>;
   readonly time?: NonNullable<L2['time']>;
   readonly feed?: NonNullable<L2['feed']>;
+  readonly replay?: NonNullable<L2['replay']>;
   readonly transactions?: NonNullable<L2['transactions']>;
 
   /** @param without capabilities that this one shall lack. */
-  constructor(inner: L2, without: readonly ('leases' | 'time' | 'feed' | 'transactions')[] = []) {
+  constructor(inner: L2, without: readonly ('leases' | 'time' | 'feed' | 'transactions' | 'replay')[] = []) {
     this.#inner = inner;
     this.name = inner.name;
-    const { leases, time, feed, transactions } = inner;
+    const { leases, time, feed, transactions, replay } = inner;
     if (leases !== undefined && !without.includes('leases')) {
       this.leases = {
         acquire: (...args) => this.#pass('acquire', () => leases.acquire(...args)),
@@ -73,6 +76,12 @@ export class HeldL2 implements L2 {
     }
     if (feed !== undefined && !without.includes('feed')) {
       this.feed = { follow: (...args) => this.#pass('follow', () => feed.follow(...args)) };
+    }
+    if (replay !== undefined && !without.includes('replay')) {
+      this.replay = {
+        moment: (...args) => replay.moment(...args),
+        replay: (...args) => this.#pass('replay', () => replay.replay(...args)),
+      };
     }
     if (transactions !== undefined && !without.includes('transactions')) {
       this.transactions = {
@@ -187,7 +196,7 @@ export class HeldL2 implements L2 {
   }
 
   health(...args: Parameters<L2['health']>): ReturnType<L2['health']> {
-    return this.#inner.health(...args);
+    return this.#pass('health', () => this.#inner.health(...args));
   }
 
   async #pass<T>(operation: Operation, call: () => Promise<T>): Promise<T> {

@@ -16,7 +16,9 @@ export interface Cluster {
   /** The clock of the store, and of nodes that get no other. */
   readonly clock: ManualClock;
   node(
-    options?: Partial<HierarchyOptions> & { without?: readonly ('leases' | 'time' | 'feed' | 'transactions')[] },
+    options?: Partial<HierarchyOptions> & {
+      without?: readonly ('leases' | 'time' | 'feed' | 'transactions' | 'replay')[];
+    },
   ): Promise<Node>;
 }
 
