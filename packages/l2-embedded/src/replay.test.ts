@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { L2, L2Replay } from '@tierwise/l2';
 import { expect, onTestFinished, test } from 'vitest';
@@ -41,7 +41,6 @@ test('a store that was removed and made anew is another one: what was moments of
 
 test('a moment is told while the store cannot be opened, and has no value then', async () => {
   const dir = join(temporaryDirectory(), 'store');
-  mkdirSync(join(dir, '..', 'elsewhere'));
   symlinkSync('/dev/null', dir);
   const l2 = embeddedL2({ dir });
   onTestFinished(() => l2.close());
