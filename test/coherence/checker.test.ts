@@ -177,6 +177,95 @@ describe('on another node', () => {
   });
 });
 
+describe('put aside by a node that could not reach L2', () => {
+  const deferred = { ...attempt('n1#1', 1_000, 1_010), deferredAt: 1_005 };
+  const operations = [operation('k', 2, [deferred])];
+  const told = (...recovered: number[]): Partial<History> => ({ operations, lives: [{ ...ALIVE, recovered }, OTHER] });
+
+  test('it binds that node at once', () => {
+    expect(broken([read('n1#1', 1_011, 1)], told())).toEqual(['own invalidation']);
+  });
+
+  test('it binds other nodes from when it has been made up for', () => {
+    expect(broken([read('n2#1', 99_999, 1)], told())).toEqual([]);
+    expect(broken([read('n2#1', 99_999, 1)], told(1_004))).toEqual([]);
+    expect(broken([read('n2#1', 3_100, 1)], told(3_000, 9_000))).toEqual([]);
+    expect(broken([read('n2#1', 3_101, 1)], told(3_000, 9_000))).toEqual(['undisturbed']);
+    // Told before the call was over.
+    expect(broken([read('n2#1', 1_110, 1)], told(1_006))).toEqual([]);
+    expect(broken([read('n2#1', 1_111, 1)], told(1_006))).toEqual(['undisturbed']);
+  });
+
+  test('a node that started, or whose feed came back, before it was made up for, may have it; after that it may not', () => {
+    const lives = [
+      { ...ALIVE, recovered: [3_000] },
+      { ...OTHER, startedAt: 2_000 },
+    ];
+    expect(broken([read('n2#1', 3_050, 1)], { operations, lives })).toEqual([]);
+    const young = [
+      { ...ALIVE, recovered: [3_000] },
+      { ...OTHER, startedAt: 3_001 },
+    ];
+    expect(broken([read('n2#1', 3_050, 1)], { operations, lives: young })).toEqual(['started afterwards']);
+  });
+
+  test('the next process of its node knows it by its journal, and makes up for it', () => {
+    const next: Life = { ...ALIVE, name: 'n1#2', startedAt: 2_000, recovered: [3_000] };
+    const history = { operations, lives: [ALIVE, next, OTHER] };
+    expect(broken([read('n1#2', 2_001, 1)], history)).toEqual(['own journal']);
+    expect(broken([read('n2#1', 3_100, 1), read('n2#1', 3_101, 1)], history)).toEqual(['undisturbed']);
+    // Another node recovers for itself alone.
+    const other = { operations, lives: [ALIVE, { ...OTHER, recovered: [1_500] }] };
+    expect(broken([read('n2#1', 9_999, 1)], other)).toEqual([]);
+  });
+
+  test('stale reads until then count as disturbed', () => {
+    const reads = [read('n2#1', 2_000, 1), read('n2#1', 3_050, 1)];
+    const { otherNodes } = judge(
+      { disturbances: [], reads, operations, ...told(3_000), lives: told(3_000).lives ?? [] },
+      LIMITS,
+    );
+    expect(otherNodes).toMatchObject({ undisturbed: { reads: 1 }, disturbed: { reads: 1 } });
+  });
+
+  describe('a set, after another set', () => {
+    const first: Operation = { ...operation('k', 1, [attempt('n2#1', 500, 510)]), kind: 'set' };
+    const second: Operation = { ...operation('k', 2, [deferred]), kind: 'setMany' };
+    const value = { key: 'k', version: 1, from: 'set 500' };
+    const conflicts = (begin: number, more: { operations?: Operation[]; life?: string } = {}) => {
+      const { lives = [] } = told(3_000);
+      const reads = [read(more.life ?? 'n2#1', begin, 1, { value })];
+      const judged = judge({ lives, reads, disturbances: [], operations: more.operations ?? [first, second] }, LIMITS);
+      return [judged.conflicts, judged.violations.length];
+    };
+
+    test('which of the two stays is not said: either, on all nodes', () => {
+      expect(conflicts(9_000)).toEqual([1, 0]);
+      expect(conflicts(9_000, { life: 'n1#1' })).toEqual([1, 0]);
+    });
+
+    test('until it is made up for its node goes by its own', () => {
+      expect(conflicts(2_000, { life: 'n1#1' })).toEqual([0, 1]);
+    });
+
+    test('a deletion in between, or one that was deferred, holds', () => {
+      const between = { ...operation('k', 2, [attempt('n2#1', 600, 610)]), kind: 'delete' };
+      expect(conflicts(9_000, { operations: [first, between, second] })).toEqual([1, 1]);
+      expect(conflicts(9_000, { operations: [first, { ...second, kind: 'delete' }] })).toEqual([0, 1]);
+    });
+
+    test('a set that was not deferred, or one long before the outage, is no excuse', () => {
+      const direct = { ...operation('k', 2, [attempt('n1#1', 1_000, 1_010)]), kind: 'set' };
+      expect(conflicts(9_000, { operations: [first, direct] })).toEqual([0, 1]);
+      const late = { ...attempt('n1#1', 31_000, 31_010), deferredAt: 31_005 };
+      const history = { lives: [{ ...ALIVE, recovered: [33_000] }, OTHER], disturbances: [] };
+      const reads = [read('n2#1', 40_000, 1, { value })];
+      const operations = [first, { ...second, attempts: [late] }];
+      expect(judge({ ...history, reads, operations }, LIMITS)).toMatchObject({ conflicts: 0, violations: [{}] });
+    });
+  });
+});
+
 test('a value of another key is wrong, how new it may be', () => {
   const value = { key: 'other', version: 9, from: 'load 1' };
   expect(broken([read('n2#1', 1_011, 1, { value })], disturbed('n2', 0, 9_999))).toEqual(['foreign']);

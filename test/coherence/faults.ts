@@ -19,12 +19,15 @@ const WEIGHTS = {
   'redis pause': 1.5,
   'redis kill': 1.5,
   'slot move': 3,
+  outage: 1.5,
 };
 export type FaultKind = keyof typeof WEIGHTS;
 export const FAULT_KINDS = Object.keys(WEIGHTS) as readonly FaultKind[];
 
 const LONGEST_PAUSE_MS = 1_500;
 const LONGEST_KILL_MS = 3_000;
+const SHORTEST_OUTAGE_MS = 3_000;
+const LONGEST_OUTAGE_MS = 15_000;
 /** Of a slot, half of whose keys can be written: at both ends of the move. */
 const LONGEST_HALT_MS = 300;
 
@@ -33,6 +36,7 @@ export function possibleFaults(store: Store): readonly FaultKind[] {
   return FAULT_KINDS.filter((kind) => {
     if (kind.startsWith('node')) return true;
     if (kind === 'slot move') return store.moveSlot !== undefined;
+    if (kind === 'outage') return store.networks.length > 0;
     return kind.startsWith('redis') ? store.servers.length > 0 : store.networks.length > 0;
   });
 }
@@ -72,7 +76,11 @@ export class Faults {
       const subject = kind.startsWith('redis') || kind === 'slot move' ? 'redis' : `node ${index}`;
       if (!this.#running || this.#busy.has(subject)) continue;
       const fault =
-        kind === 'slot move' ? this.#moveSlot(random, lastsMs) : this.#inject(kind, index, lastsMs, delayMs, subject);
+        kind === 'slot move'
+          ? this.#moveSlot(random, lastsMs)
+          : kind === 'outage'
+            ? this.#outage(random, index)
+            : this.#inject(kind, index, lastsMs, delayMs, subject);
       this.#underWay.add(fault);
       void fault.finally(() => this.#underWay.delete(fault));
     }
@@ -136,6 +144,23 @@ export class Faults {
         break;
     }
     entry.to = now() + delayMs + this.#aftermathMs;
+  }
+
+  /** Redis cannot be reached for long, by one node or by all of them: refused, or without a word. */
+  async #outage(random: Random, index: number): Promise<void> {
+    const isForAll = random.chance(0.5);
+    const lastsMs = random.between(SHORTEST_OUTAGE_MS, LONGEST_OUTAGE_MS);
+    const isRefused = random.chance(0.5);
+    const networks = this.#store.networks.filter((_, node) => isForAll || node === index);
+    const name = `outage, ${isForAll ? 'all' : 'one'}, ${isRefused ? 'refused' : 'silent'}`;
+    this.counts.set('outage', (this.counts.get('outage') ?? 0) + 1);
+    const node = isForAll ? undefined : this.#nodes[index]?.name;
+    const entry = { kind: name, node, from: now(), to: Number.POSITIVE_INFINITY };
+    this.disturbances.push(entry);
+    const ends = networks.map((network) => (isRefused ? network.refuse() : network.inject({ kind: 'silence' })));
+    await this.#sleep(lastsMs);
+    await Promise.all(ends.map((end) => end()));
+    entry.to = now() + this.#aftermathMs;
   }
 
   /** Keeps no news away: all masters are listened to. */

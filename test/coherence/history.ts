@@ -35,6 +35,11 @@ export interface Attempt {
   readonly life: string;
   readonly begin: number;
   readonly end: number;
+  /**
+   * When the node put it aside, to tell L2 later; `undefined` if it did not. Acknowledged like this it binds that node at once, and
+   * others from when it has been made up for: see {@link Life.recovered}.
+   */
+  readonly deferredAt?: number | undefined;
   /** `lost`: the node died on it, or it never settled. Whether a rejected or lost one took effect is unknown, and when. */
   readonly outcome: 'acknowledged' | 'rejected' | 'lost';
   readonly error?: string | undefined;
@@ -57,6 +62,8 @@ export interface Life {
   readonly startedAt: number;
   /** What the node said of its feed, in order; empty for a cache that says nothing of it. Before the first: deaf. */
   readonly feed: readonly { readonly at: number; readonly state: 'alive' | 'deaf' }[];
+  /** When L2 had been told of all that was deferred, each time. */
+  readonly recovered?: readonly number[];
 }
 
 /** Something happened that keeps news from a node, or from all. */

@@ -55,9 +55,12 @@ export class NodeHandle {
     this.#lives += 1;
     const life = `${this.name}#${this.#lives}`;
     const feed: Life['feed'][number][] = [];
-    this.#host.onLife({ name: life, node: this.name, startedAt: now(), feed });
+    const recovered: number[] = [];
+    this.#host.onLife({ name: life, node: this.name, startedAt: now(), feed, recovered });
     const config: NodeConfig = { ...this.#host.config, life };
-    const child = fork(PROGRAM, [JSON.stringify(config)]);
+    // What goes wrong here is meant to.
+    const env = { ...process.env, INCIDENT_RESPONSE_ENABLED: 'false' };
+    const child = fork(PROGRAM, [JSON.stringify(config)], { env });
     running.add(child);
     this.#isExpectedToEnd = false;
     child.once('exit', () => {
@@ -71,7 +74,7 @@ export class NodeHandle {
     const ready = new Promise<void>((resolve) => {
       child.on('message', (message: FromNode) => {
         if (message.type === 'ready') resolve();
-        else this.#hear(child, life, feed, message);
+        else this.#hear(child, life, { feed, recovered }, message);
       });
       child.once('exit', () => resolve());
     });
@@ -121,26 +124,33 @@ export class NodeHandle {
     await gone;
   }
 
-  #hear(child: ChildProcess, life: string, feed: Life['feed'][number][], message: FromNode): void {
+  #hear(
+    child: ChildProcess,
+    life: string,
+    said: { readonly feed: Life['feed'][number][]; readonly recovered: number[] },
+    message: FromNode,
+  ): void {
     switch (message.type) {
       case 'load':
         this.#host.onLoad(message.key, (version) => this.#send(child, { type: 'loaded', id: message.id, version }));
         break;
       case 'ordered': {
-        const { begin, end, error } = message;
+        const { begin, end, error, deferredAt } = message;
         this.#orders.get(message.id)?.({
           life,
           begin,
           end,
           outcome: error === undefined ? 'acknowledged' : 'rejected',
           error,
+          deferredAt,
         });
         this.#orders.delete(message.id);
         break;
       }
       case 'log':
         this.#host.onReads(message.reads.map((read) => ({ ...read, life })));
-        feed.push(...message.feed);
+        said.feed.push(...message.feed);
+        said.recovered.push(...message.recovered);
         for (const stall of message.stalls) this.#host.onStall(stall, this.name);
         break;
     }

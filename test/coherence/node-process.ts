@@ -28,12 +28,17 @@ type Reads = { -readonly [K in keyof Omit<Read, 'life'>]: Omit<Read, 'life'>[K] 
 
 const config = JSON.parse(process.argv[2] ?? '') as NodeConfig;
 const random = new Random(`${config.seed} ${config.life}`);
-let log: { reads: Reads[]; feed: NodeLog['feed'][number][]; stalls: NodeLog['stalls'][number][] } = {
-  reads: [],
-  feed: [],
-  stalls: [],
-};
+let log = emptyLog();
 let reading = true;
+
+function emptyLog(): {
+  reads: Reads[];
+  feed: NodeLog['feed'][number][];
+  recovered: number[];
+  stalls: NodeLog['stalls'][number][];
+} {
+  return { reads: [], feed: [], recovered: [], stalls: [] };
+}
 
 function tell(message: FromNode): void {
   // The other side may have gone a moment ago.
@@ -41,10 +46,10 @@ function tell(message: FromNode): void {
 }
 
 function flushLog(): void {
-  const { reads, feed, stalls } = log;
-  if (reads.length + feed.length + stalls.length === 0) return;
-  log = { reads: [], feed: [], stalls: [] };
-  tell({ type: 'log', reads, feed, stalls });
+  if (Object.values(log).every(({ length }) => length === 0)) return;
+  const flushed = log;
+  log = emptyLog();
+  tell({ type: 'log', ...flushed });
 }
 
 function sleep(ms: number): Promise<void> {
@@ -96,8 +101,12 @@ async function readForEver(subject: Subject): Promise<void> {
 async function carryOut(subject: Subject, { id, order }: Extract<ToNode, { type: 'order' }>): Promise<void> {
   const begin = now();
   let error: string | undefined;
+  let deferredAt: number | undefined;
+  const onDeferred = () => {
+    deferredAt ??= now();
+  };
   try {
-    await withinLimit(subject.invalidate(order));
+    await withinLimit(subject.invalidate(order, onDeferred));
   } catch (reason) {
     error = String(reason);
   }
@@ -106,7 +115,7 @@ async function carryOut(subject: Subject, { id, order }: Extract<ToNode, { type:
   const [key] = 'keys' in order ? order.keys : 'values' in order ? order.values.map((value) => value.key) : [];
   void read(subject, 'peek', [key ?? pickKey(random)]);
   void read(subject, 'getOrSet', [key ?? pickKey(random)]);
-  tell({ type: 'ordered', id, begin, end, error });
+  tell({ type: 'ordered', id, begin, end, error, deferredAt });
 }
 
 async function finish(subject: Subject, readers: Promise<void>): Promise<void> {
@@ -154,6 +163,8 @@ const subject = await open({
   load,
   tagsOf,
   onFeedState: (state) => log.feed.push({ at: now(), state }),
+  onRecovered: () => log.recovered.push(now()),
+  dir: config.dir,
   clockAheadMs: config.clockAheadMs,
 });
 tell({ type: 'ready' });

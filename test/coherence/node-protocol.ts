@@ -10,6 +10,8 @@ export interface NodeConfig {
   readonly l2: L2Place;
   readonly seed: string;
   readonly clockAheadMs: number;
+  /** A folder of this node's own, that outlives its process. */
+  readonly dir: string;
   /** Fences to be taken out: see `breaks.ts`. */
   readonly breaks: readonly string[];
 }
@@ -29,6 +31,7 @@ export type FromNode =
       readonly begin: number;
       readonly end: number;
       readonly error: string | undefined;
+      readonly deferredAt: number | undefined;
     }
   | ({ readonly type: 'log' } & NodeLog)
   | { readonly type: 'finished' };
@@ -37,6 +40,7 @@ export type FromNode =
 export interface NodeLog {
   readonly reads: readonly (Omit<Read, 'value' | 'life'> & { readonly value: Value | undefined })[];
   readonly feed: readonly { readonly at: number; readonly state: 'alive' | 'deaf' }[];
+  readonly recovered: readonly number[];
   /** Times in which the process did not get to do anything. */
   readonly stalls: readonly { readonly from: number; readonly to: number }[];
 }

@@ -9,6 +9,7 @@ export function report(outcome: Outcome): string {
   const { history, judgement, faults, loads, crashed } = outcome;
   const { reads, operations } = history;
   const attempts = operations.flatMap((operation) => operation.attempts);
+  const deferred = attempts.filter(({ outcome, deferredAt }) => outcome === 'acknowledged' && deferredAt !== undefined);
   const failed = reads.filter(({ error }) => error !== undefined);
   const slowest = reads.reduce((most, { begin, end }) => Math.max(most, end - begin), 0);
   const lines = [
@@ -17,12 +18,13 @@ export function report(outcome: Outcome): string {
     ...[...new Set(failed.map(({ error }) => error))].slice(0, STORIES).map((error) => `                  ${error}`),
     `loads           ${loads}`,
     `invalidations   ${operations.length} (${counts(operations.map(({ kind }) => kind))})`,
-    `                ${attempts.length} attempts (${counts(attempts.map((attempt) => attempt.outcome))})`,
+    `                ${attempts.length} attempts (${counts(attempts.map((attempt) => attempt.outcome))}), ${deferred.length} of them deferred`,
     `faults          ${[...faults].map(([kind, count]) => `${kind} ${count}`).join(', ') || 'none'}`,
     `stale reads     same node: ${staleness(judgement.sameNode)}`,
     `                other nodes, undisturbed: ${staleness(judgement.otherNodes.undisturbed)}`,
     `                other nodes, deaf or disturbed: ${staleness(judgement.otherNodes.disturbed)}`,
     `                of a write that was never acknowledged: ${judgement.unacknowledgedWrites}`,
+    `                of a set that another set, deferred, gave way to: ${judgement.conflicts}`,
     `violations      ${judgement.violations.length}${byRule(judgement.violations)}`,
   ];
   if (crashed.length > 0) lines.push(`crashed         ${crashed.join(', ')}`);
@@ -68,9 +70,9 @@ function story({ rule, read, operation, attempt, staleMs, allowedMs }: Violation
   for (const { id, kind, versions, attempts } of history.operations) {
     const version = versions.get(key);
     if (version === undefined) continue;
-    for (const { life, begin, end, outcome, error = '' } of attempts) {
+    for (const { life, begin, end, outcome, deferredAt, error = '' } of attempts) {
       tell(begin, `${life} begins #${id} ${kind} for v${version} …`);
-      tell(end, `${life} … #${id} is ${outcome} ${error}`);
+      tell(end, `${life} … #${id} is ${outcome}${deferredAt === undefined ? '' : ', and deferred'} ${error}`);
     }
   }
   const shown = new Map<string, number>();
@@ -81,6 +83,8 @@ function story({ rule, read, operation, attempt, staleMs, allowedMs }: Violation
     shown.set(id, seen);
     if (seen <= 2 || other === read) tell(other.begin, readText(other, at));
   }
+  for (const { name, recovered = [] } of history.lives)
+    for (const time of recovered) tell(time, `${name} has recovered`);
   for (const life of history.lives) {
     if (life.node !== node) continue;
     tell(life.startedAt, `${life.name} starts`);

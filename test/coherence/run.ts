@@ -1,4 +1,7 @@
-import { type Judgement, judge, type Limits } from './checker.js';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isTold, type Judgement, judge, type Limits } from './checker.js';
 import { type FaultKind, Faults, possibleFaults } from './faults.js';
 import { type Disturbance, type History, type Life, now, type Operation, type Read } from './history.js';
 import { NodeHandle } from './node-handle.js';
@@ -54,6 +57,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   if (store === undefined)
     throw new Error(`there is no store ${storeName}; there are ${Object.keys(STORES).join(', ')}`);
 
+  const dir = await mkdtemp(join(tmpdir(), 'tierwise-nodes-'));
   const source = new Source(random('source'));
   const reads: Read[] = [];
   const lives: Life[] = [];
@@ -67,6 +71,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
           l2,
           seed,
           breaks,
+          dir: join(dir, `n${index + 1}`),
           clockAheadMs: options.clocks === 'same' ? 0 : (CLOCKS_AHEAD_MS[index % CLOCKS_AHEAD_MS.length] ?? 0),
         },
         onLoad: (key, answer) => source.read(key, answer),
@@ -89,6 +94,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     await suffering;
     writer.stop();
     await Promise.all(writing);
+    await untilRecovered(writer.operations, lives);
     // All is well for long enough: from now on every node must have heard of everything.
     await sleep(limits.silence + limits.grace);
     await Promise.all(nodes.map((node) => node.finish()));
@@ -96,6 +102,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     stopWatching();
     await Promise.all(nodes.map((node) => node.kill()));
     await store.stop();
+    await rm(dir, { recursive: true, force: true });
   }
   const operations: readonly Operation[] = writer.operations;
   const history: History = { lives, operations, reads, disturbances: [...disturbances, ...faults.disturbances] };
@@ -108,6 +115,15 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     faults: faults.counts,
     crashed: nodes.filter(({ crashed }) => crashed).map((node) => node.name),
   };
+}
+
+/** Nodes ask for an L2 that was away less and less often. */
+const LONGEST_RECOVERY_MS = 15_000;
+
+/** Until every node has told L2 what it had deferred, or it is too late for that. */
+async function untilRecovered(operations: readonly Operation[], lives: readonly Life[]): Promise<void> {
+  const isDone = () => operations.every(({ attempts }) => attempts.every((attempt) => isTold(attempt, lives)));
+  for (const end = now() + LONGEST_RECOVERY_MS; now() < end && !isDone(); ) await sleep(STALL_STEP_MS);
 }
 
 /** The proxies live in this process: while it stands still, no news passes. */

@@ -81,6 +81,14 @@ export class Network {
     };
   }
 
+  /** Cuts all connections and has new ones refused. @returns how to end that. */
+  refuse(): () => Promise<void> {
+    const ends = [...this.#proxies.values()].map((proxy) => proxy.refuse());
+    return async () => {
+      await Promise.all(ends.map((end) => end()));
+    };
+  }
+
   cut(label?: string): void {
     for (const proxy of this.#proxies.values()) proxy.cut(label);
   }

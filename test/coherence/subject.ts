@@ -31,6 +31,10 @@ export interface SubjectContext {
   readonly tagsOf: (key: string) => readonly string[];
   /** To be told when the cache gets to know whether it hears of its peers; not at all if it does not say. */
   readonly onFeedState: (state: 'alive' | 'deaf') => void;
+  /** To be told when L2 has been told of all that was deferred. */
+  readonly onRecovered: () => void;
+  /** A folder of this node's own, that outlives its process. */
+  readonly dir: string;
   /** By how much this node's clocks are ahead of the truth, in milliseconds. */
   readonly clockAheadMs: number;
 }
@@ -54,8 +58,11 @@ export type Order =
 export interface Subject {
   /** One answer a key, in their order. */
   read(call: ReadCall, keys: readonly string[]): Promise<readonly Answer[]>;
-  /** Resolves when the cache says that it is done; rejects when it says that it may not be. */
-  invalidate(order: Order): Promise<void>;
+  /**
+   * Resolves when the cache says that it is done; rejects when it says that it may not be. `onDeferred` is called when it puts it
+   * aside, to tell L2 and its peers later.
+   */
+  invalidate(order: Order, onDeferred: () => void): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,10 +1,12 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHierarchy } from '@tierwise/hierarchy';
+import { fileJournal } from '@tierwise/journal';
 import type { L2 } from '@tierwise/l2';
 import { embeddedL2 } from '@tierwise/l2-embedded';
 import { type RedisL2Options, redisL2 } from '@tierwise/l2-redis';
 import type { Limits } from './checker.js';
 import type { Value } from './history.js';
-import { type L2Place, NAMESPACE, type Subject, type SubjectContext, TTL_MS } from './subject.js';
+import { type L2Place, NAMESPACE, type Order, type Subject, type SubjectContext, TTL_MS } from './subject.js';
 
 /** Short ones, so that a run of seconds sees everything that depends on them. */
 const MAX_STALENESS_MS = 1_500;
@@ -22,7 +24,11 @@ export const limits: Limits = {
   flight: 2 * COMMAND_MS + 500,
 };
 
-export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: SubjectContext): Promise<Subject> {
+/** Which order an event belongs to. */
+const orders = new AsyncLocalStorage<() => void>();
+
+export async function open(context: SubjectContext): Promise<Subject> {
+  const { l2, load, tagsOf, onFeedState, onRecovered, clockAheadMs, dir } = context;
   const now = () => performance.now() + clockAheadMs;
   const cache = createHierarchy({
     namespace: NAMESPACE,
@@ -31,7 +37,8 @@ export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: Subj
     maxStaleness: MAX_STALENESS_MS,
     l2Timeout: 2 * COMMAND_MS,
     lease: { ttl: LEASE_MS, wait: 3 * LEASE_MS },
-    journal: false,
+    journal: fileJournal({ directory: dir, fsync: 'interval' }),
+    breaker: { openFor: 200 },
     clock: {
       now,
       setTimer: (task, ms) => setTimeout(task, ms).unref(),
@@ -39,6 +46,8 @@ export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: Subj
     },
   });
   cache.on('feed', ({ state }) => onFeedState(state));
+  cache.on('deferred', () => orders.getStore()?.());
+  cache.on('recovered', onRecovered);
   await cache.ready().catch(() => {});
 
   const value = (found: Value | undefined) => ({ value: found });
@@ -62,31 +71,33 @@ export async function open({ l2, load, tagsOf, onFeedState, clockAheadMs }: Subj
           return [{ value: cache.peek<Value>(key), tier: 'l1' }];
       }
     },
-    invalidate: async (order) => {
-      switch (order.kind) {
-        case 'delete':
-          await cache.deleteMany(order.keys);
-          return;
-        case 'expire':
-          await Promise.all(order.keys.map((key) => cache.expire(key)));
-          return;
-        case 'set':
-          await cache.setMany(
-            order.values.map((each) => [each.key, each]),
-            // A batch has the tags of all its values: each of them is dead a little more often than it would have to be.
-            { tags: [...new Set(order.values.flatMap(({ key }) => tagsOf(key)))] },
-          );
-          return;
-        case 'tags':
-          await cache.invalidateTags(order.tags, { mode: order.mode });
-          return;
-        case 'clear':
-          await cache.clear({ mode: order.mode });
-          return;
-      }
-    },
+    invalidate: (order, onDeferred) => orders.run(onDeferred, () => carryOut(order)),
     close: () => cache.close(),
   };
+
+  async function carryOut(order: Order): Promise<void> {
+    switch (order.kind) {
+      case 'delete':
+        await cache.deleteMany(order.keys);
+        return;
+      case 'expire':
+        await Promise.all(order.keys.map((key) => cache.expire(key)));
+        return;
+      case 'set':
+        await cache.setMany(
+          order.values.map((each) => [each.key, each]),
+          // A batch has the tags of all its values: each of them is dead a little more often than it would have to be.
+          { tags: [...new Set(order.values.flatMap(({ key }) => tagsOf(key)))] },
+        );
+        return;
+      case 'tags':
+        await cache.invalidateTags(order.tags, { mode: order.mode });
+        return;
+      case 'clear':
+        await cache.clear({ mode: order.mode });
+        return;
+    }
+  }
 }
 
 function secondTier(place: L2Place, now: () => number): L2 {

@@ -30,6 +30,7 @@ export class FaultProxy {
   readonly #links = new Set<Link>();
   readonly #faults = new Set<{ readonly fault: Fault; readonly where: Where }>();
   #port = 0;
+  #refusals = 0;
 
   private constructor(options: FaultProxyOptions) {
     this.#options = options;
@@ -86,9 +87,16 @@ export class FaultProxy {
 
   /** Cuts all connections, and has new ones refused. @returns how to accept them again. */
   refuse(): () => Promise<void> {
+    this.#refusals += 1;
     this.#server.close();
     this.cut();
-    return () => this.#listen();
+    let isOver = false;
+    return async () => {
+      if (isOver) return;
+      isOver = true;
+      this.#refusals -= 1;
+      if (this.#refusals === 0) await this.#listen();
+    };
   }
 
   async stop(): Promise<void> {
