@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createHierarchy } from '@tierwise/hierarchy';
+import { embeddedL2, restoreEmbedded } from '@tierwise/l2-embedded';
 import { redisL2 } from '@tierwise/l2-redis';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -97,4 +98,26 @@ test('a service that has a way of its own to end is not ended by the snapshot', 
   const { child } = await start(task);
   expect(await end(child)).toEqual([7, null]);
   expect(existsSync(task.file)).toBe(true);
+});
+
+test('a store that was restored from its snapshot answers only where a load fails', async () => {
+  const file = await temporaryFile();
+  const dir = (name: string) => join(file, '..', name);
+  const open = (name: string, namespace = 'n') => {
+    const l2 = embeddedL2({ dir: dir(name) });
+    const cache = createHierarchy({ namespace, l2, ttl: '1m', staleIfError: '1h', staleWhileRevalidate: '1h' });
+    onTestFinished(() => cache.close());
+    return { l2, cache };
+  };
+  const former = open('former');
+  await former.cache.set('k', 'old', { tags: ['t'] });
+  await former.l2.snapshot(file);
+  await former.cache.set('k', 'newer', { tags: ['t'] });
+
+  await restoreEmbedded({ file, dir: dir('restored') });
+  const { cache } = open('restored');
+  expect(await cache.get('k')).toBeUndefined();
+  const down = () => Promise.reject(new Error('the source is down'));
+  expect(await cache.getOrSet('k', down)).toBe('old');
+  expect(await open('restored').cache.getOrSet('k', () => 'loaded')).toBe('loaded');
 });
