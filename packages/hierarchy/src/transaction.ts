@@ -105,6 +105,10 @@ export class Transaction {
   /**
    * Does all that was ordered, if nothing that was read has changed. Ends the transaction, however it goes.
    *
+   * Changed is what was written or removed, by anybody, up to the commit in L2 itself; and what was invalidated by a tag or `clear`, as far as
+   * this node knows when it sends the commit (without a live feed, L2 is asked first). An invalidation on another node between that and
+   * the commit in L2 is not noticed.
+   *
    * @throws {@link TransactionConflictError}: nothing was done. `L2FailedError`: nobody knows whether it was done, all of it or nothing.
    */
   async commit(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Record, Written } from './isolation.js';
 
 /** What is needed of a transaction: those of the sources and those of the built package are both one. */
-export interface AnyTransaction {
+interface AnyTransaction {
   getMany(keys: readonly string[]): Promise<unknown[]>;
   set(key: string, value: unknown): void;
   commit(): Promise<void>;

@@ -17,7 +17,7 @@ export interface DeletionNote {
  * How many notes the store keeps: a minute of a thousand deletions a second. Beyond that the oldest are forgotten early, and what
  * would have to be compared with them counts as deleted.
  */
-export const MAX_NOTES = 65_536;
+const MAX_NOTES = 65_536;
 
 /** Notes that a key was deleted or expired just now. */
 export function noteDeletion(txn: Transaction, key: Buffer, maxNotes = MAX_NOTES): void {
