@@ -9,7 +9,8 @@ let underWay = false;
  * @returns how to take that back. With the last task, the listener goes as well.
  */
 export function beforeSigterm(task: () => Promise<unknown>): () => void {
-  if (tasks.size === 0) process.on('SIGTERM', onSigterm);
+  // First of all: a listener of the service's own may close the hierarchy at once.
+  if (tasks.size === 0) process.prependListener('SIGTERM', onSigterm);
   tasks.add(task);
   return () => {
     if (tasks.delete(task) && tasks.size === 0 && !underWay) process.off('SIGTERM', onSigterm);
@@ -21,9 +22,9 @@ function onSigterm(): void {
   underWay = true;
   Promise.allSettled([...tasks].map((task) => task())).then(() => {
     underWay = false;
-    // Others have begun their own way to end, which is to go on.
-    if (process.listenerCount('SIGTERM') > 1) return;
-    process.off('SIGTERM', onSigterm);
-    process.kill(process.pid, 'SIGTERM');
+    const isOurs = process.listenerCount('SIGTERM') === 1;
+    if (isOurs || tasks.size === 0) process.off('SIGTERM', onSigterm);
+    // Else others have begun their own way to end, which is to go on.
+    if (isOurs) process.kill(process.pid, 'SIGTERM');
   });
 }

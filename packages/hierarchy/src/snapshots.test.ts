@@ -10,9 +10,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MemoryStore, memoryL2 } from '@tierwise/l2/memory';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { HeldL2 } from '../test/held-l2.js';
 import { cluster, lonely } from '../test/nodes.js';
-import { type Hierarchy, SnapshotError } from './index.js';
+import { createHierarchy, type Hierarchy, SnapshotError } from './index.js';
 import { encodeHeader, encodeRecord, FileChecksum, FRAME_BYTES } from './snapshot-format.js';
 
 const KEY = { id: 'k', key: Buffer.alloc(32, 7) };
@@ -493,5 +495,64 @@ describe('at the start', () => {
       expect(() => lonely({ snapshot: snapshot as object })).toThrow(/snapshot/);
     }
     await expect(lonely().cache.snapshot()).rejects.toThrow(/snapshot.file/);
+  });
+});
+
+describe('on SIGTERM', () => {
+  /** Of a service's own: with it, the process is not ended. */
+  function listen(): void {
+    const listener = () => {};
+    process.on('SIGTERM', listener);
+    onTestFinished(() => void process.off('SIGTERM', listener));
+  }
+
+  test('all hierarchies of the process write theirs; one that was closed does not listen any more', async () => {
+    listen();
+    const before = process.listenerCount('SIGTERM');
+    const files = [temporaryFile(), temporaryFile(), temporaryFile()];
+    const caches = files.map((file) => lonely({ snapshot: { file, onSigterm: true } }).cache);
+    expect(process.listenerCount('SIGTERM')).toBe(before + 1);
+    await caches[2]?.close();
+    process.emit('SIGTERM');
+    const [first = '', second = '', third = ''] = files;
+    await vi.waitFor(() => expect([existsSync(first), existsSync(second)]).toEqual([true, true]));
+    expect(existsSync(third)).toBe(false);
+    await Promise.all(caches.map((cache) => cache.close()));
+    await vi.waitFor(() => expect(process.listenerCount('SIGTERM')).toBe(before));
+  });
+
+  test('a service that closes the hierarchy on the same signal gets its snapshot all the same', async () => {
+    const file = temporaryFile();
+    let closed: Promise<void> | undefined;
+    const close = () => {
+      closed = cache.close();
+    };
+    process.on('SIGTERM', close);
+    onTestFinished(() => void process.off('SIGTERM', close));
+    const { cache } = lonely({ snapshot: { file, onSigterm: true } });
+    await cache.set('k', 1);
+    process.emit('SIGTERM');
+    await closed;
+    expect(existsSync(file)).toBe(true);
+    expect(await lonely().cache.restore(file)).toMatchObject({ restored: 1 });
+  });
+
+  test('while the former one is still being restored, that one stays', async () => {
+    listen();
+    const { node } = cluster();
+    const file = temporaryFile();
+    const old = await node();
+    await fill(old.cache, 3);
+    await old.cache.snapshot(file);
+    const former = readFileSync(file);
+    const l2 = new HeldL2(memoryL2(new MemoryStore()));
+    const held = l2.hold('open');
+    const cache = createHierarchy({ namespace: 'test', l2, snapshot: { file, onSigterm: true, restoreOnStart: true } });
+    await held.arrived;
+    process.emit('SIGTERM');
+    held.release();
+    await cache.ready();
+    expect(readFileSync(file)).toEqual(former);
+    await cache.close();
   });
 });

@@ -15,7 +15,7 @@ export class Snapshots {
   readonly #started: Promise<void>;
   #writing: Promise<unknown> = Promise.resolve();
   #forget = () => {};
-  #isStarting = true;
+  #isRestoring = false;
   /** By file. */
   readonly #guards = new Map<string, SnapshotGuard>();
 
@@ -24,14 +24,7 @@ export class Snapshots {
     this.#openSpace = openSpace;
     const { file, onSigterm } = core.options.snapshot;
     if (onSigterm && file !== undefined) this.#forget = beforeSigterm(() => this.#takeAtEnd(file));
-    this.#started =
-      file === undefined
-        ? Promise.resolve()
-        : core.work.track(
-            this.#start(file).finally(() => {
-              this.#isStarting = false;
-            }),
-          );
+    this.#started = file === undefined ? Promise.resolve() : core.work.track(this.#start(file));
   }
 
   /** Resolves when what was to be restored at the start is. Never rejects. */
@@ -74,19 +67,21 @@ export class Snapshots {
   async #start(file: string): Promise<void> {
     const { restoreOnStart, ttlMs } = this.#core.options.snapshot;
     if (restoreOnStart) {
+      this.#isRestoring = true;
       await this.restore(file, undefined).catch((error: unknown) => {
         const expected =
           error instanceof HierarchyClosedError ||
           (error instanceof SnapshotError && (error.reason === 'missing' || error.reason === 'expired'));
         if (!expected) warn(`was not restored: ${error}`);
       });
+      this.#isRestoring = false;
     }
     await collectGarbage(file, ttlMs, Date.now());
   }
 
   async #takeAtEnd(file: string): Promise<void> {
     // What is there now is more than what has been restored of it so far.
-    if (this.#isStarting) return;
+    if (this.#isRestoring) return;
     await this.take(file, undefined).catch((error: unknown) => warn(`was not taken: ${error}`));
   }
 }
