@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -68,7 +68,7 @@ export async function readFooter(file: string): Promise<{ footer: Footer; bytes:
 }
 
 /** The hash of the first bytes of a file, to be continued. */
-export async function hashOf(file: string, length: number) {
+export async function hashOf(file: string, length: number): Promise<Hash> {
   const hash = createHash('sha256');
   if (length > 0) for await (const chunk of createReadStream(file, { end: length - 1 })) hash.update(chunk as Buffer);
   return hash;
