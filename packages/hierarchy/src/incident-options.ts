@@ -77,7 +77,7 @@ export interface ResolvedIncidentOptions {
   readonly memory: ResolvedMemoryOptions;
 }
 
-export interface ResolvedMemoryOptions {
+interface ResolvedMemoryOptions {
   readonly high: number;
   readonly low: number;
   readonly floor: number;

@@ -46,7 +46,7 @@ export interface SnapshotRecord {
   readonly ageMs: number;
 }
 
-export const FORMAT = 1;
+const FORMAT = 1;
 const MAGIC = Buffer.from('TWSN');
 /** What all headers begin with: how long the rest is, is known from it. */
 export const HEADER_START_BYTES = 20;

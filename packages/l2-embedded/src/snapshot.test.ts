@@ -101,6 +101,19 @@ describe('a snapshot of a store', () => {
     expect(existsSync(file)).toBe(true);
   });
 
+  test('so they do where the store’s clock stood still, or was ahead of this machine’s', async () => {
+    const dir = temporaryDirectory();
+    const l2 = await open(join(dir, 'store'), { clock: handClock(Date.now() + DAY) });
+    await write(l2, 'a');
+    await l2.snapshot(join(dir, 'file'));
+    const written = await write(l2, ...Array.from({ length: 100 }, (_, n) => `key ${n}`));
+    const last = written.at(-1);
+    await restoreEmbedded({ file: join(dir, 'file'), dir: join(dir, 'restored') });
+    const [first] = await write(await open(join(dir, 'restored')), 'a');
+    if (last?.status !== 'stored' || first?.status !== 'stored') throw new Error('not stored');
+    expect(first.version).toBeGreaterThan(last.version);
+  });
+
   test('leases do not come along', async () => {
     const dir = temporaryDirectory();
     const l2 = await open(join(dir, 'store'));
