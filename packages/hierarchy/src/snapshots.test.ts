@@ -129,6 +129,17 @@ describe('with an L2', () => {
     expect(readFileSync(file, 'latin1')).not.toContain('secret');
   });
 
+  test('what this node deleted while L2 could not hear of it does not come back either', async () => {
+    const { cache, l2 } = await cluster().node({ breaker: false });
+    const file = temporaryFile();
+    await fill(cache, 2);
+    await cache.snapshot(file);
+    l2.break(new Error('unreachable'), 'delete');
+    await cache.delete('key 0');
+    expect(await cache.restore(file)).toMatchObject({ held: 1, gone: 1 });
+    expect(peek(cache, 'key 0', 'key 1')).toEqual([undefined, 'value 1']);
+  });
+
   test('an L2 that does not answer brings nothing back', async () => {
     const { node } = cluster();
     const file = temporaryFile();
