@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OLD } from './operations.js';
-import type { RedisStand } from './stand.js';
+import type { RedisStand, Stand } from './stand.js';
 
-/** Something that goes wrong with Redis, or on the way to it. */
-export interface ChaosFault {
+/** Something that goes wrong with a second tier, or on the way to it. */
+export interface ChaosFault<S extends Stand = RedisStand> {
   readonly name: string;
   /** What is done, for people who read the matrix. */
   readonly how: string;
   /** Begins it. @returns how to end it; resolves when all is well with the server. */
-  begin(stand: RedisStand): Promise<() => Promise<void>>;
+  begin(stand: S): Promise<() => Promise<void>>;
 }
 
 /** How long a fault that ends by itself lasts, in milliseconds. */

@@ -1,6 +1,7 @@
 /** Of the hierarchies under test, in milliseconds: short, so that a matrix of hundreds of cells takes minutes. */
 export const LIMITS = {
   l2Timeout: 250,
+  breakerOpenFor: 200,
   commandTimeout: 200,
   connectTimeout: 200,
   maxReconnectDelay: 100,

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { redisL2 } from '@tierwise/l2-redis';
 import { Random } from '../coherence/random.js';
 import { Cell, type Verdict } from './cell.js';
 import type { ChaosFault } from './faults.js';
-import { LIMITS } from './limits.js';
 import type { ChaosOperation } from './operations.js';
-import { type RedisStand, startRedisStand } from './stand.js';
+import type { Stand } from './stand.js';
 
 /** When, in the course of an operation, a fault begins. */
 export const MOMENTS = {
@@ -21,17 +19,22 @@ const ON_THE_WAY_MS = 40;
 const LASTING_MS = 1_000;
 
 export interface Row {
-  readonly fault: ChaosFault;
+  readonly fault: Pick<ChaosFault, 'name' | 'how'>;
   readonly moment: Moment;
   /** One an operation, in their order. */
   readonly verdicts: readonly Verdict[];
 }
 
 /** One fault, begun at one moment, and all operations, each on a node of its own. */
-export async function runRow(fault: ChaosFault, moment: Moment, operations: readonly ChaosOperation[]): Promise<Row> {
+export async function runRow<S extends Stand>(
+  start: (nodes: number, random: () => number) => Promise<S>,
+  fault: ChaosFault<S>,
+  moment: Moment,
+  operations: readonly ChaosOperation[],
+): Promise<Row> {
   const random = new Random(`${fault.name} ${moment}`);
-  const stand = await startRedisStand(operations.length, () => random.next());
-  const cells = operations.map((operation, index) => new Cell(operation, `cell ${index}`, placesOf(stand, index)));
+  const stand = await start(operations.length, () => random.next());
+  const cells = operations.map((operation, index) => new Cell(operation, `cell ${index}`, stand.places(index)));
   try {
     await Promise.all(cells.map((cell) => cell.prepare()));
     const { verdicts, heal } = await strike(stand, fault, moment, cells);
@@ -55,9 +58,9 @@ export async function runRow(fault: ChaosFault, moment: Moment, operations: read
   }
 }
 
-async function strike(
-  stand: RedisStand,
-  fault: ChaosFault,
+async function strike<S extends Stand>(
+  stand: S,
+  fault: ChaosFault<S>,
   moment: Moment,
   cells: readonly Cell[],
 ): Promise<{ verdicts: readonly Verdict[]; heal: () => Promise<void> }> {
@@ -67,22 +70,13 @@ async function strike(
     if (moment === 'lasting') await Promise.all(cells.map((cell) => cell.suffer(LASTING_MS)));
     return { verdicts: await run(), heal };
   }
-  const arrive = stand.network.inject(
+  const arrive = stand.network?.inject(
     { kind: 'delay', ms: () => ON_THE_WAY_MS },
     moment === 'request' ? 'toServer' : 'toClient',
   );
   const running = run();
   await sleep(ON_THE_WAY_MS / 2);
   const heal = await fault.begin(stand);
-  await arrive();
+  await arrive?.();
   return { verdicts: await running, heal };
-}
-
-function placesOf({ network, server }: RedisStand, node: number) {
-  const { commandTimeout, connectTimeout, maxReconnectDelay, heartbeatInterval } = LIMITS;
-  const limits = { commandTimeout, connectTimeout, maxReconnectDelay, heartbeatInterval };
-  return {
-    behind: () => redisL2({ url: `redis://127.0.0.1:${network.portOf(node)}`, ...limits }),
-    past: () => redisL2({ url: server.url, ...limits }),
-  };
 }

@@ -25,6 +25,8 @@ export interface ChaosOperation {
   readonly invalidates: boolean;
   /** The keys that have to be in L2 before. */
   readonly keys: readonly string[];
+  /** How long what is stored before is fresh, in milliseconds; the operation comes after that. Default: it is fresh all the time. */
+  readonly pastMs?: number;
   /** @returns what it found, where it is a read. */
   run(node: Hierarchy): Promise<readonly (Sample | undefined)[]>;
 }
@@ -33,6 +35,10 @@ export interface ChaosOperation {
 async function load(): Promise<Sample> {
   await sleep(LOAD_MS);
   return { from: 'source' };
+}
+
+async function fail(): Promise<never> {
+  throw new Error('the source is down');
 }
 
 const read = (
@@ -67,12 +73,22 @@ export const CHAOS_OPERATIONS: readonly ChaosOperation[] = [
     keys: BATCH,
     run: (node) => node.getOrSetMany(BATCH, (keys) => Promise.all(keys.map(load))),
   },
+  {
+    ...read('past its ttl, source down', true, (node) => node.getOrSet(KEY, fail, { staleIfError: '1h' })),
+    pastMs: 300,
+  },
   read('refresh', true, (node) => node.refresh(KEY, load)),
   write('set', (node) => node.set(KEY, { from: 'set' }, { tags: [TAG] })),
   write('delete', (node) => node.delete(KEY)),
   write('expire', (node) => node.expire(KEY)),
   write('invalidateTags', (node) => node.invalidateTags([TAG])),
   write('clear', (node) => node.clear()),
+  write('transaction', (node) =>
+    node.transaction(async (transaction) => {
+      await transaction.get(KEY);
+      transaction.set(KEY, { from: 'set' }, { tags: [TAG] });
+    }),
+  ),
   {
     name: 'close',
     isWarm: true,

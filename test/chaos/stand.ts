@@ -1,9 +1,21 @@
+import { redisL2 } from '@tierwise/l2-redis';
 import { Redis } from 'ioredis';
 import { type Fault, FaultProxy, type Where } from '../support/fault-proxy.js';
 import { freePort, startRedisServer, type TestRedisServer } from '../support/redis-server.js';
+import type { Places } from './cell.js';
+import { LIMITS } from './limits.js';
+
+/** A second tier, and each node's way to it. */
+export interface Stand {
+  /** Where a node finds it, and a peer that the network's faults do not reach. */
+  places(node: number): Places;
+  /** What stands in between; `undefined` where nothing can. */
+  readonly network: ChaosNetwork | undefined;
+  stop(): Promise<void>;
+}
 
 /** A Redis, and what stands between it and each of several nodes. */
-export interface RedisStand {
+export interface RedisStand extends Stand {
   readonly server: TestRedisServer;
   /** To give orders to the server with, past the network. */
   readonly admin: Redis;
@@ -12,8 +24,14 @@ export interface RedisStand {
   readonly deadPort: number;
   /** Chance that can be had again. */
   readonly random: () => number;
-  stop(): Promise<void>;
 }
+
+const REDIS_LIMITS = {
+  commandTimeout: LIMITS.commandTimeout,
+  connectTimeout: LIMITS.connectTimeout,
+  maxReconnectDelay: LIMITS.maxReconnectDelay,
+  heartbeatInterval: LIMITS.heartbeatInterval,
+};
 
 /** @param nodes how many of them are each given a way of their own to Redis. */
 export async function startRedisStand(nodes: number, random: () => number): Promise<RedisStand> {
@@ -29,6 +47,10 @@ export async function startRedisStand(nodes: number, random: () => number): Prom
     network: new ChaosNetwork(proxies),
     deadPort: await freePort(),
     random,
+    places: (node) => ({
+      behind: () => redisL2({ url: `redis://127.0.0.1:${proxies[node]?.port}`, ...REDIS_LIMITS }),
+      past: () => redisL2({ url: server.url, ...REDIS_LIMITS }),
+    }),
     async stop() {
       admin.disconnect();
       await Promise.all(proxies.map((proxy) => proxy.stop()));
@@ -43,11 +65,6 @@ export class ChaosNetwork {
 
   constructor(proxies: readonly FaultProxy[]) {
     this.#proxies = proxies;
-  }
-
-  /** The port by which a node reaches Redis. */
-  portOf(node: number): number {
-    return this.#proxies[node]?.port ?? 0;
   }
 
   inject(fault: Fault, direction?: Where['direction']): () => Promise<void> {
