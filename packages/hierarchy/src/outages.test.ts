@@ -156,6 +156,16 @@ describe('values that are made up for (40, 41)', () => {
     expect(await n1.cache.get('k')).toBeUndefined();
   });
 
+  test('its tags last as long as it does', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node()];
+    await cut(n1);
+    await n1.cache.set('k', 'new', { tags: ['never seen'] });
+    await mend(n1);
+    await n2.cache.invalidateTags(['other']);
+    expect(await (await node()).cache.get('k')).toBe('new');
+  });
+
   test("a peer's value of meanwhile is not overwritten", async () => {
     const [n1, n2] = await two();
     await cut(n1);
@@ -211,7 +221,8 @@ describe('values that are made up for (40, 41)', () => {
   });
 
   test('set, delete, set of one key: the last one counts', async () => {
-    const [n1, n2] = await two();
+    const world = cluster();
+    const [n1, n2] = await two(world);
     await n1.cache.set('k', 'old');
     await cut(n1);
     await n1.cache.set('k', 1);
@@ -225,7 +236,8 @@ describe('values that are made up for (40, 41)', () => {
     await n1.cache.set('k', 3);
     await n1.cache.expire('k');
     await mend(n1);
-    expect(await n2.cache.get('k')).toBeUndefined();
+    // Not the 2 made stale: that was replaced.
+    expect(world.store.namespace('test').entries.size).toBe(0);
   });
 
   test('too old for L2 to remember deletions: the key is deleted', async () => {
@@ -250,6 +262,21 @@ describe('values that are made up for (40, 41)', () => {
     expect(await n1.cache.get('k')).toBe('new');
     await mend(n1);
     for (const { cache } of [n1, n2]) expect(await cache.get('k')).toBeUndefined();
+  });
+});
+
+describe('fills of one turn', () => {
+  test('one that L2 finds invalid does not take the others with it', async () => {
+    const [n1, n2] = await two();
+    const write = n1.l2.write.bind(n1.l2);
+    n1.l2.write = async (namespace, entries) => {
+      if (entries.some(({ key }) => key === 'too large')) throw new L2InvalidError('memory', 'too large');
+      return write(namespace, entries);
+    };
+    const load = () => 'loaded';
+    await Promise.all(['too large', 'sound'].map((key) => n1.cache.getOrSet(key, load)));
+    expect(await n2.cache.getMany(['too large', 'sound'])).toEqual([undefined, 'loaded']);
+    expect(n1.cache.stats().l2.breaker).toBe('closed');
   });
 });
 
@@ -328,6 +355,63 @@ describe('tags and clear in an outage', () => {
       expect(await n1.cache.get('k')).toBe('newest');
     },
   );
+
+  test('what is deleted while the clear is on its way is not taken for cleared', async () => {
+    const [n1, n2] = await two();
+    await cut(n1);
+    await n1.cache.clear();
+    n1.l2.mend();
+    const held = n1.l2.hold('advance', 'back');
+    await n1.clock.advance(500);
+    await held.arrived;
+    await n2.cache.set('k', 'of after the clear');
+    await n1.cache.delete('k');
+    held.release();
+    await recovered(n1);
+    for (const { cache } of [n1, n2]) expect(await cache.get('k')).toBeUndefined();
+  });
+
+  test('a second invalidation of a tag, while the first is on its way, counts as well', async () => {
+    const [n1, n2] = await two();
+    await cut(n1);
+    await n1.cache.invalidateTags(['t']);
+    n1.l2.mend();
+    const held = n1.l2.hold('advance', 'back');
+    await n1.clock.advance(500);
+    await held.arrived;
+    await n2.cache.set('k', 'of between', { tags: ['t'] });
+    await n1.cache.invalidateTags(['t']);
+    held.release();
+    await recovered(n1);
+    for (const { cache } of [n1, n2]) expect(await cache.get('k')).toBeUndefined();
+    await n2.cache.set('k', 'of after', { tags: ['t'] });
+    expect(await n1.cache.get('k')).toBe('of after');
+  });
+
+  test('a clear takes the place of what was pending: tags invalidated before it are not dead for ever', async () => {
+    const [n1, n2] = await two();
+    await cut(n1);
+    await n1.cache.invalidateTags(['t']);
+    await n1.cache.invalidateTags(['u'], { mode: 'expire' });
+    await n1.cache.clear({ mode: 'expire' });
+    await n1.cache.clear();
+    await mend(n1);
+    await n2.cache.set('k', 'new', { tags: ['t', 'u'] });
+    expect(await n1.cache.get('k')).toBe('new');
+  });
+
+  test('a namespace that is opened later hears what is pending of it', async () => {
+    const { node } = cluster();
+    const [disk, n2] = [new JournalDouble(), await node()];
+    const at = Date.now();
+    await disk.append([{ op: 'invalidate', namespace: 'test:child', tags: ['t'], mode: 'dead', at }]);
+    await n2.cache.namespace('child').set('k', 'old', { tags: ['t'] });
+    const n1 = await node({ journal: disk });
+    n1.l2.break(DOWN, 'advance');
+    expect(await n1.cache.namespace('child').get('k')).toBeUndefined();
+    await mend(n1);
+    expect(await n2.cache.namespace('child').get('k')).toBeUndefined();
+  });
 
   test('a load that began before the invalidation is not kept', async () => {
     const node = await cluster().node();
@@ -439,6 +523,22 @@ describe('the journal (42)', () => {
     expect(await peer.cache.getMany(['set', 'deleted', 'tagged'])).toEqual(['new', undefined, undefined]);
     expect(await reborn.getMany(['set', 'deleted', 'tagged'])).toEqual(['new', undefined, undefined]);
     await reborn.close();
+  });
+
+  test.each([
+    ['of a clock that was set back', -1_000],
+    ['of too long ago', 55_000],
+  ])('a value %s is not stored', async (_, agoMs) => {
+    const { node } = cluster();
+    const [disk, n2] = [new JournalDouble(), await node()];
+    await n2.cache.set('k', 'old');
+    const life = { freshMs: 600_000, keepMs: 600_000, since: '1', at: Date.now() - agoMs };
+    await disk.append([{ op: 'set', namespace: 'test', key: 'k', bytes: new Uint8Array([1]), ...life }]);
+    const n1 = await node({ journal: disk });
+    const events = heard(n1, 'recovered');
+    await mend(n1);
+    expect(events).toMatchObject([{ replayed: { deleted: 1, dropped: 0, kept: 0, stored: 0 } }]);
+    expect(await n2.cache.get('k')).toBeUndefined();
   });
 
   test('a value that it gives up becomes a deletion', async () => {

@@ -18,8 +18,6 @@ export interface OutboxOptions {
   readonly events: Events;
   /** Whether values are sent later on; else their keys' deletions are. */
   readonly keepsValues: boolean;
-  /** Whether L2 has logical time. Else a namespace that is to be cleared cannot be read before it is. */
-  readonly hasTime: boolean;
   /** Hears that there is something to be sent. */
   readonly onWork: () => void;
   /** Hears which invalidations this node has to apply by itself until L2 has them. */
@@ -63,10 +61,7 @@ export class Outbox {
 
   /** Whether L2 does not know the latest of a key, so that nothing may be read from it or filled into it, nor overtake what is pending. */
   isPending(namespace: string, key: string): boolean {
-    if (this.#pending.size === 0) return false;
-    if (this.#pending.has(namespace, key)) return true;
-    const marks = this.#options.hasTime ? undefined : this.#pending.namespaces.get(namespace)?.marks;
-    return marks !== undefined && (marks.has('dead') || marks.has('stale'));
+    return this.#pending.has(namespace, key);
   }
 
   /** Takes orders in. They count at once. @returns a promise for their being in the journal. */
