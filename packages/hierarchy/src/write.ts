@@ -187,8 +187,6 @@ async function change(
     if (how === 'touch') untouched = late;
     else if (late.size > 0) {
       reportDeferred(space, { op: how, keys: keys.filter((key) => late.has(space.idOf(key))), error });
-      // L1 is cleared below, by the time that anybody can ask again.
-      for (const id of late) dropAs(space, id, how);
       const orders = [...late].map((key) => ({ op: how, key, inDoubt: false }));
       await outbox?.defer(space.name, orders);
     }
