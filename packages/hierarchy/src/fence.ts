@@ -11,6 +11,8 @@ export type TokenKind = 'read' | 'write';
 
 export class Token {
   readonly kind: TokenKind;
+  /** When, in milliseconds of the node's clock: what it stands for may have been read as early as that. */
+  readonly began: number;
   /** Broken: what it stands for may neither be stored nor be joined by new callers. */
   doomed = false;
   /** The highest version that another write of this node got for the same key meanwhile. */
@@ -19,8 +21,9 @@ export class Token {
   filling: Promise<unknown> | undefined;
   #onDoom: (() => void)[] | undefined;
 
-  constructor(kind: TokenKind) {
+  constructor(kind: TokenKind, began: number) {
     this.kind = kind;
+    this.began = began;
   }
 
   /** Calls `listener` when the token breaks by {@link Token.doom}. Not for one that is broken already. */
@@ -41,7 +44,13 @@ export class Token {
 /** The tokens that are out, of one namespace. */
 export class Fences {
   readonly #out = new Map<string, Set<Token>>();
+  readonly #now: () => number;
   #epoch = 0;
+
+  /** @param now the node's clock, in milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** Grows whenever all that is known from before has to be taken for unknown. L1's entries carry the one of their fill. */
   get epoch(): number {
@@ -56,7 +65,7 @@ export class Fences {
   }
 
   begin(key: string, kind: TokenKind): Token {
-    const token = new Token(kind);
+    const token = new Token(kind, this.#now());
     const tokens = this.#out.get(key);
     if (tokens === undefined) this.#out.set(key, new Set([token]));
     else tokens.add(token);

@@ -741,6 +741,22 @@ describe('a lost feed (law 8)', () => {
     expect(await n1.cache.getMany(['before', 'during'])).toEqual([1, 2]);
   });
 
+  test('a load that takes long counts from its beginning: what it found may have been changed soon after that', async () => {
+    const { node, clock } = cluster();
+    const n1 = await node({ maxStaleness: 1000 });
+    n1.l2.tellState('deaf');
+    const loader = new HandLoader();
+    const loading = n1.cache.getOrSet('k', loader.load);
+    await settle();
+    await clock.advance(600);
+    loader.finish('old');
+    expect(await loading).toBe('old');
+    await clock.advance(399);
+    expect(n1.cache.peek('k')).toBe('old');
+    await clock.advance(1);
+    expect(n1.cache.peek('k')).toBeUndefined();
+  });
+
   test('a peer writes while this node is deaf: nothing old is served after the feed is back', async () => {
     const { node } = cluster();
     const [n1, n2] = [await node(), await node()];

@@ -169,7 +169,9 @@ function follow(before: PendingKey | undefined, order: KeyOrder): KeyOrder {
   const { key, value } = order;
   // Something older may still arrive in L2: a value that was to be stored only over older ones could not be told from it.
   const inDoubt = order.inDoubt || before?.inDoubt === true || (before?.op === 'set' && before.sending);
-  if (order.op === 'set' && value !== undefined && !inDoubt) return { op: 'set', key, value, inDoubt };
+  // A value gives way to a peer's. One after a deletion must not: the peer's may be what was deleted.
+  const mayGiveWay = before === undefined || before.op === 'set';
+  if (order.op === 'set' && value !== undefined && !inDoubt && mayGiveWay) return { op: 'set', key, value, inDoubt };
   // What the earlier order was to replace must not be left there as a stale value.
   const mayStay = order.op === 'expire' && (before === undefined || before.op === 'expire');
   return { op: mayStay ? 'expire' : 'delete', key, inDoubt };

@@ -16,7 +16,7 @@ const MAX_DOUBTFUL = 10_000;
 export class Space {
   readonly core: Core;
   readonly name: string;
-  readonly fences = new Fences();
+  readonly fences: Fences;
   readonly flights = new Map<string, Flight>();
   readonly time: LogicalTime;
   readonly counters = new Counters();
@@ -40,6 +40,7 @@ export class Space {
     this.core = core;
     this.name = name;
     this.#prefix = isRoot ? '' : `\u0000${name}\u0000`;
+    this.fences = new Fences(() => core.clock.now());
     this.backoff = new Backoff(core.clock);
     this.time = new LogicalTime({ local: !this.timeIsShared });
   }
@@ -101,7 +102,7 @@ export class Space {
    */
   fill(id: string, token: Token, candidate: Candidate, policy: Policy): { entry: Entry; stored: boolean } {
     const entry = new Entry(this, this.fences.epoch, candidate, candidate.payload);
-    return { entry, stored: !token.doomed && this.#keep(id, entry, policy) };
+    return { entry, stored: !token.doomed && this.#keep(id, entry, policy, token.began) };
   }
 
   /** Gives an entry that lives in L1 alone another life. */
@@ -122,12 +123,13 @@ export class Space {
     }
   }
 
-  #keep(id: string, entry: Entry, policy: Policy): boolean {
+  /** @param since when it may have been read: without a feed, nobody has told of what was changed after that. */
+  #keep(id: string, entry: Entry, policy: Policy, since = this.core.clock.now()): boolean {
     const { clock, l1 } = this.core;
     const verdict = this.#judge(entry, this.time.relied);
     if (verdict !== 'alive' && verdict !== 'stale') return false;
     const now = clock.now();
-    const trustUntil = now + this.#trustMs;
+    const trustUntil = since + this.#trustMs;
     entry.answerUntil = Math.min(entry.freshUntil, trustUntil, now + policy.l1TtlMs);
     // Past that, it is held for `staleIfError` and the like, if it has any such time.
     const deadline = entry.keepUntil > entry.freshUntil ? Math.min(entry.keepUntil, trustUntil) : entry.answerUntil;
