@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createHierarchy, type Hierarchy, L2FailedError } from '@tierwise/hierarchy';
 import type { L2 } from '@tierwise/l2';
 import { HANG_MS, LIMITS, RECOVERY_MS } from './limits.js';
-import { type ChaosOperation, KEY, OLD, type Sample, TAG } from './operations.js';
+import { type ChaosOperation, KEY, OLD, type Sample, SourceDownError, TAG } from './operations.js';
 
 /** A second key, which each node deletes during the fault. */
 const VICTIM = 'victim';
@@ -175,6 +175,7 @@ export class Cell {
 
   #failed(error: unknown): string {
     if (error instanceof L2FailedError && this.operation.invalidates) return 'L2FailedError';
+    if (error instanceof SourceDownError) return "the source's error";
     return `throws ${error instanceof Error ? error.name : String(error)}`;
   }
 }

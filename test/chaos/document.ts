@@ -19,11 +19,12 @@ what became of it, and how long that took. ${verdicts.length} cells, ${verdicts.
 |---|---|
 | L1, L2, source | who had the value |
 | nothing | the value is in L2, and could not be had |
+| the source's error | no tier had a value any more, and the source was down |
 | done | L2 has it, and peers are told |
 | deferred | this node does as if it were done, and L2 gets it when it can be reached again |
 | L2FailedError | rejected: it may have reached L2 or not, and is for the caller to repeat |
 | **hangs** | not settled after ${HANG_MS} ms |
-| **throws** | anything but the error above |
+| **throws** | anything but these errors |
 | **stale** | a value was served that had been invalidated: by this node at once, or after the fault by this node, its peer or L2 |
 
 During each fault, each node also deletes a second key. After the fault, what was rejected is repeated; by ${RECOVERY_MS / 1_000} s later neither
@@ -31,11 +32,17 @@ this node, nor its peer, nor a node that starts then may serve what was invalida
 
 ${moments.map((moment) => section(moment, rows, operations)).join('\n\n')}
 
+"Past its ttl" is a value within \`staleIfError\`, whose load fails. When the feed comes back L1 is emptied, so that it may be in neither tier
+after a restart of Redis.
+
 ## The faults
 
 | fault | how |
 |---|---|
 ${faults.map(({ name, how }) => `| ${name} | ${how} |`).join('\n')}
+
+Not in the table: bits that are turned in Redis' protocol rather than in values, which TCP's checksum and TLS rule out. ioredis throws on
+some such replies in a tick of its own, where nobody can catch it, and the process ends.
 
 ## How it was measured
 

@@ -13,6 +13,7 @@ describe('whatever Redis does, nothing hangs, nothing throws, nothing invalidate
     ['frozen', 'request'],
     ['cut mid-reply', 'reply'],
     ['memory full', 'before'],
+    ['read-only', 'before'],
   ])('%s, %s', { timeout: 60_000 }, async (name, moment) => {
     const fault = CHAOS_FAULTS.find((each) => each.name === name);
     if (fault === undefined) throw new Error(`there is no fault ${name}`);

@@ -37,8 +37,11 @@ async function load(): Promise<Sample> {
   return { from: 'source' };
 }
 
+/** What a source that is down says. */
+export class SourceDownError extends Error {}
+
 async function fail(): Promise<never> {
-  throw new Error('the source is down');
+  throw new SourceDownError('the source is down');
 }
 
 const read = (
