@@ -18,6 +18,8 @@ export interface OutboxOptions {
   readonly events: Events;
   /** Whether values are sent later on; else their keys' deletions are. */
   readonly keepsValues: boolean;
+  /** Whether L2 has logical time. Else nothing tells what was in a namespace before it is cleared from what came after. */
+  readonly hasTime: boolean;
   /** Hears that there is something to be sent. */
   readonly onWork: () => void;
   /** Hears which invalidations this node has to apply by itself until L2 has them. */
@@ -61,12 +63,15 @@ export class Outbox {
 
   /** Whether L2 does not know the latest of a key, so that nothing may be read from it or filled into it, nor overtake what is pending. */
   isPending(namespace: string, key: string): boolean {
-    return this.#pending.has(namespace, key);
+    if (this.#pending.has(namespace, key)) return true;
+    return !this.#options.hasTime && this.#pending.hasMarks(namespace);
   }
 
   /** Takes orders in. They count at once. @returns a promise for their being in the journal. */
   defer(namespace: string, orders: readonly KeyOrder[]): Promise<void> {
-    if (this.#pending.isCleared(namespace)) return Promise.resolve();
+    const clearing = this.#pending.clearingOf(namespace);
+    // As safe as what it is covered by.
+    if (clearing !== undefined) return clearing.ticket.written ?? Promise.resolve();
     const { keepsValues } = this.#options;
     const records: JournalRecord[] = [];
     const tickets: Ticket[] = [];
@@ -127,8 +132,11 @@ export class Outbox {
   async #open(): Promise<void> {
     const { journal } = this.#options;
     if (journal === undefined) return;
-    const entries = await journal.open({ onTrouble: (trouble) => this.#onTrouble(trouble) });
-    // What was deferred meanwhile comes after what is in the journal.
+    this.#putFirst(await journal.open({ onTrouble: (trouble) => this.#onTrouble(trouble) }));
+  }
+
+  /** What earlier processes left is older than all that is pending. */
+  #putFirst(entries: readonly JournalEntry[]): void {
     const later = this.#pending;
     this.#pending = new Pending();
     for (const entry of entries) this.#takeUp(entry, { open: 1, number: entry.number });
@@ -137,7 +145,9 @@ export class Outbox {
         this.#settle(this.#pending.addMarks(namespace, tag === null ? null : [tag], mode, ticket));
       }
       for (const item of keys.values()) {
-        const before = this.#pending.addKey(namespace, item, item.ticket);
+        // What is on its way to L2 right now is sent once more, and may arrive twice.
+        const inDoubt = item.inDoubt || (item.op === 'set' && item.sending);
+        const before = this.#pending.addKey(namespace, { ...item, inDoubt }, item.ticket);
         if (before !== undefined) this.#settle([before]);
       }
     }
@@ -155,7 +165,7 @@ export class Outbox {
       this.#options.onMarks(namespace, tags, mode);
       return;
     }
-    if (this.#pending.isCleared(namespace)) {
+    if (this.#pending.clearingOf(namespace) !== undefined) {
       this.#settle([ticket]);
       return;
     }
@@ -184,7 +194,13 @@ export class Outbox {
   }
 
   /** @param replaced what is not needed any more as soon as these records are safe. */
-  async #write(records: readonly JournalRecord[], tickets: readonly Ticket[], replaced: readonly Ticket[]) {
+  #write(records: readonly JournalRecord[], tickets: readonly Ticket[], replaced: readonly Ticket[]): Promise<void> {
+    const written = this.#append(records, tickets, replaced);
+    for (const ticket of tickets) ticket.written = written;
+    return written;
+  }
+
+  async #append(records: readonly JournalRecord[], tickets: readonly Ticket[], replaced: readonly Ticket[]) {
     const { journal } = this.#options;
     if (journal === undefined) return;
     await this.open();
@@ -232,6 +248,7 @@ export class Outbox {
   #onTrouble(trouble: JournalTrouble): void {
     const { events } = this.#options;
     if (events.wants('journal')) events.emit({ type: 'journal', trouble });
+    if (trouble.type === 'recovered') this.#putFirst(trouble.entries ?? []);
     if (trouble.type !== 'dropped') return;
     for (const entry of trouble.entries) this.#rescue(entry);
     if (this.#pending.size > 0) this.#options.onWork();

@@ -28,6 +28,8 @@ export interface Ticket {
   open: number;
   /** The journal's number of it; `undefined` as long as it is not written, and without a journal. */
   number?: number;
+  /** Resolves when the journal has it. */
+  written?: Promise<void>;
 }
 
 export interface PendingKey extends KeyOrder {
@@ -73,11 +75,15 @@ export class Pending {
     return this.#items > 0 && this.namespaces.get(namespace)?.keys.has(key) === true;
   }
 
-  /** Whether all that was in the namespace when the pending is sent dies with it, so that nothing else has to be sent. */
-  isCleared(namespace: string): boolean {
+  hasMarks(namespace: string): boolean {
+    return this.#items > 0 && (this.namespaces.get(namespace)?.marks.size ?? 0) > 0;
+  }
+
+  /** The clearing of a namespace with which all that is in it when it is sent dies, so that nothing else has to be sent. */
+  clearingOf(namespace: string): PendingMark | undefined {
     const clear = this.namespaces.get(namespace)?.marks.get(markName(null, 'dead'));
     // One that is under way may have taken effect already: what happens to a key from now on is not covered.
-    return clear !== undefined && !clear.sending;
+    return clear?.sending === true ? undefined : clear;
   }
 
   /** The last order of a key counts. @returns the ticket of what it replaces. */

@@ -54,9 +54,9 @@ export class Replay {
 
   /** Sends until nothing is pending. @throws what L2 rejects with; the rest stays pending. */
   async all(counts: ReplayCounts): Promise<void> {
-    const { pending } = this.#options.outbox;
-    while (pending.size > 0) {
-      for (const namespace of [...pending.namespaces.keys()]) {
+    const { outbox } = this.#options;
+    while (outbox.pending.size > 0) {
+      for (const namespace of [...outbox.pending.namespaces.keys()]) {
         await this.#marks(namespace, counts);
         await this.#deletions(namespace, counts);
         await this.#values(namespace, counts);
@@ -91,6 +91,10 @@ export class Replay {
       else generation = await this.#send('advance', () => time.advance(namespace, tags, mode, { known }));
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
+      if (marks.length > 1) {
+        for (const mark of marks) await this.#advance(namespace, [mark]);
+        return;
+      }
       this.#reportRefused(namespace, 'invalidate', undefined, error);
     }
     // It may have been created meanwhile.

@@ -93,6 +93,11 @@ async function commitChanges(
       const token = tokens.find((each) => each.id === id)?.token;
       const candidate = candidates[index];
       if (token === undefined || candidate === undefined) continue;
+      // Another order of the key came between, and L2 has yet to be told of it: which of the two was the later one, nobody knows.
+      if (space.core.outbox?.isPending(space.name, id) === true) {
+        space.invalidate(id);
+        continue;
+      }
       fillAs(space, id, token, { ...candidate, version: committed.versions[index] ?? 0 }, value);
     }
     for (const id of commit.deletes) space.invalidate(id);

@@ -63,6 +63,7 @@ export function wayToL2({ l2, options, events, codec, spaces, onAnswer }: WayToL
         wallNow: Date.now,
         events,
         keepsValues: outages.replaysValues && l2.replay !== undefined,
+        hasTime: l2.time !== undefined,
         onWork: () => recovery.wake(),
         onMarks: (namespace, tags, mode) => spaces.get(namespace)?.time.defer(tags, mode),
       })
