@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { judge, type Limits } from './checker.js';
+import { isTold, judge, type Limits } from './checker.js';
 import type { Attempt, Disturbance, History, Life, Operation, Read } from './history.js';
 
 const LIMITS: Limits = { grace: 100, silence: 1_000, maxStaleness: 5_000, flight: 300 };
@@ -217,6 +217,13 @@ describe('put aside by a node that could not reach L2', () => {
     // Another node recovers for itself alone.
     const other = { operations, lives: [ALIVE, { ...OTHER, recovered: [1_500] }] };
     expect(broken([read('n2#1', 9_999, 1)], other)).toEqual([]);
+  });
+
+  test('whether others can know is known of each attempt', () => {
+    expect(isTold(deferred, [ALIVE, OTHER])).toBe(false);
+    expect(isTold(deferred, [{ ...ALIVE, recovered: [1_005] }, OTHER])).toBe(true);
+    expect(isTold(attempt('n1#1', 1_000, 1_010), [ALIVE])).toBe(true);
+    expect(isTold({ ...deferred, outcome: 'lost' }, [ALIVE])).toBe(true);
   });
 
   test('stale reads until then count as disturbed', () => {

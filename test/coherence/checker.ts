@@ -79,7 +79,7 @@ export function judge(history: History, limits: Limits): Judgement {
       attempts.filter(({ outcome }) => outcome !== 'acknowledged').map(({ name }) => name),
     ),
   );
-  const sets = setsByAttempt(history);
+  const arrivedAt = arrivals(history);
   const violations: Violation[] = [];
   let unacknowledgedWrites = 0;
   let conflicts = 0;
@@ -102,7 +102,7 @@ export function judge(history: History, limits: Limits): Judgement {
       const { rule, allowedMs } = foreign
         ? { rule: 'foreign' as const, allowedMs: 0 }
         : allowance(read, life, invalidation, history.disturbances, limits);
-      if (!foreign && mayGiveWay(invalidation, sets.get(value.from), read)) {
+      if (!foreign && mayGiveWay(invalidation, arrivedAt.get(value.from), read)) {
         isConflict = true;
         continue;
       }
@@ -183,12 +183,11 @@ function toldAtOf({ deferredAt, end }: Attempt, node: string | undefined, lives:
   return Math.max(end, Math.min(...recovered.filter((at) => at >= deferredAt)));
 }
 
-/** When a set that was acknowledged reached L2, by the name of its attempt. */
-function setsByAttempt({ operations, lives }: History): ReadonlyMap<string, number> {
+/** When what was acknowledged reached L2, by the name of its attempt, which is in values that were set. */
+function arrivals({ operations, lives }: History): ReadonlyMap<string, number> {
   const nodeOf = new Map(lives.map(({ name, node }) => [name, node]));
   return new Map(
     operations
-      .filter(({ kind }) => isSet(kind))
       .flatMap(({ attempts }) => attempts.filter(({ outcome }) => outcome === 'acknowledged'))
       .map((attempt) => [attempt.name, toldAtOf(attempt, nodeOf.get(attempt.life), lives)]),
   );
@@ -235,7 +234,6 @@ function allowanceOnce(
   disturbances: readonly Disturbance[],
   limits: Limits,
 ): { rule: Rule; allowedMs: number } {
-  if (end === Number.POSITIVE_INFINITY) return { rule: 'disturbed', allowedMs: end };
   if (life.startedAt > end) return { rule: 'started afterwards', allowedMs: 0 };
   const { grace, silence, maxStaleness, flight } = limits;
   const rules: { rule: Rule; allowedMs: number }[] = [];
