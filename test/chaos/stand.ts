@@ -60,7 +60,7 @@ export async function startRedisStand(nodes: number, random: () => number): Prom
 }
 
 /** All ways to a Redis: what is done to one is done to all. */
-export class ChaosNetwork {
+class ChaosNetwork {
   readonly #proxies: readonly FaultProxy[];
 
   constructor(proxies: readonly FaultProxy[]) {

@@ -36,7 +36,7 @@ export interface SoakOutcome {
   readonly handles: { readonly atFirst: number; readonly atLast: number };
 }
 
-export interface Held {
+interface Held {
   readonly heap: number;
   readonly handles: number;
 }
