@@ -205,7 +205,11 @@ function wire(
     if (l2 === undefined) return;
     const timer = clock.setTimer(resolve, options.l2TimeoutMs);
     stopWaiting = () => clock.clearTimer(timer);
-    usable.then(stopWaiting);
+    usable.then(() => {
+      stopWaiting();
+      // A promise that never settles would hold on to all who ever asked.
+      resolve();
+    });
   });
   const opening = Promise.race([
     opened,
