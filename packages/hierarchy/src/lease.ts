@@ -40,6 +40,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
     signal.throwIfAborted();
     // Counted before the question: news that overtakes the answer must not be waited for.
     const { newsHeard } = flight;
+    const asked = clock.now();
     const answer = await guard.acquire(space.name, { key: id, seen });
     if (answer === UNANSWERED) return alone;
     if (answer.status === 'granted') {
@@ -51,7 +52,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
       return { kind: 'load', lease: answer.token, mayFillL2: true };
     }
     if (answer.status === 'changed') {
-      const entry = await admit(space, wish.key, id, token, answer.entry, wish.policy);
+      const entry = await admit(space, wish.key, id, token, answer.entry, asked, wish.policy);
       if (entry === UNANSWERED) return alone;
       if (entry !== undefined && !wish.force && isFresh(space, entry)) {
         if (!waited) space.counters.loadsElsewhere += 1;

@@ -10,6 +10,7 @@ import type { Space } from './space.js';
  * Promotion: decides what may be made of what L2 has: opens the bytes, judges tags, and fills L1 with what
  * may be kept.
  *
+ * @param asked when L2 was asked. How long its answer was on its way nobody knows, so what remains of a life is counted from there (law 3).
  * @returns what is not dead, fresh or stale.
  */
 export async function admit(
@@ -18,11 +19,11 @@ export async function admit(
   id: string,
   token: Token,
   read: L2Read,
+  asked: number,
   policy: Policy,
 ): Promise<Entry | undefined | Unanswered> {
   if (read === undefined) return undefined;
   if (read.status === 'damaged') return damaged(space, key, 'foreign', read.reason);
-  const now = space.core.clock.now();
   const opened = space.core.codec.unpack(read.bytes, { namespace: space.name, key: id });
   if (!opened.ok) return damaged(space, key, opened.reason, opened.detail);
   // Without shared logical time the numbers of other nodes mean nothing here; what is in L2 then has no tags.
@@ -38,9 +39,9 @@ export async function admit(
       tags: opened.tags,
       userTags: opened.userTags,
       version: read.version,
-      writtenAt: now - read.ageMs,
-      freshUntil: now + read.freshMs,
-      keepUntil: now + read.keepMs,
+      writtenAt: asked - read.ageMs,
+      freshUntil: asked + read.freshMs,
+      keepUntil: asked + read.keepMs,
     },
     policy,
   );

@@ -82,7 +82,11 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
     entry !== undefined && useOf(space, entry, policy) !== 'none';
   const patiently = async <T>(promise: Promise<T>): Promise<T | typeof LATE> => {
     if (fallback !== undefined && softAt < hardAt) {
-      if (clock.now() >= softAt && isUsable(fallback)) return LATE;
+      if (clock.now() >= softAt && isUsable(fallback)) {
+        // Nobody waits for this any more: how it ends is not for this caller.
+        promise.catch(() => {});
+        return LATE;
+      }
       const answer = await deadlines.within(promise, softAt);
       if (answer !== LATE || isUsable(fallback)) return answer;
     }
@@ -185,8 +189,10 @@ const NO_ANSWER: Reading = { entry: undefined, seen: undefined, answered: false 
 async function readL2(space: Space, key: string, id: string, token: Token, policy: Policy): Promise<Reading> {
   const { core, counters, name } = space;
   if (core.guard === undefined) return NOTHING;
-  const read = (await space.attach()) ? await core.guard.read(name, id) : UNANSWERED;
-  const entry = read === UNANSWERED ? UNANSWERED : await admit(space, key, id, token, read, policy);
+  const isAttached = await space.attach();
+  const asked = core.clock.now();
+  const read = isAttached ? await core.guard.read(name, id) : UNANSWERED;
+  const entry = read === UNANSWERED ? UNANSWERED : await admit(space, key, id, token, read, asked, policy);
   if (read === UNANSWERED || entry === UNANSWERED) {
     counters.l2Misses += 1;
     counters.l2Unanswered += 1;

@@ -684,6 +684,28 @@ describe('time limits of calls that load (35, 36)', () => {
     expect(await cache.get('k')).toBe('new');
   });
 
+  test.each(worlds)(
+    '%s: who comes after soft does not hear of how the load fails, nor does the process',
+    async (_, world) => {
+      const { cache, clock } = await world({ ttl: TTL, staleIfError: '1h', loadTimeout: limits });
+      await cache.set('k', 'old');
+      await clock.advance(TTL);
+      const loader = new HandLoader<string>();
+      const reads = [cache.getOrSet('k', loader.load)];
+      await loader.begun();
+      await clock.advance(limits.soft);
+      const unhandled: unknown[] = [];
+      const hear = (error: unknown) => unhandled.push(error);
+      process.on('unhandledRejection', hear);
+      reads.push(cache.getOrSet('k', loader.load));
+      expect(await Promise.all(reads)).toEqual(['old', 'old']);
+      loader.fail(new Error('source down'));
+      await settle();
+      process.off('unhandledRejection', hear);
+      expect(unhandled).toEqual([]);
+    },
+  );
+
   test('without a stale value soft means nothing', async () => {
     const { cache, clock } = lonely({ loadTimeout: limits });
     const loader = new HandLoader<string>();

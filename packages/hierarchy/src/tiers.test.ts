@@ -43,6 +43,43 @@ describe('an L2 hit', () => {
     expect(await reader.cache.get('k')).toBeUndefined();
   });
 
+  test('does not outlive L2 by the time that its answer took (2)', async () => {
+    const { node, clock } = cluster();
+    const [writer, reader] = [await node(), await node()];
+    await writer.cache.set('k', 'v', { ttl: '1s' });
+    const answer = reader.l2.hold('read', 'back');
+    const read = reader.cache.get('k');
+    await answer.arrived;
+    await clock.advance(400);
+    answer.release();
+    expect(await read).toBe('v');
+    await clock.advance(599);
+    expect(reader.cache.peek('k')).toBe('v');
+    await clock.advance(1);
+    expect(reader.cache.peek('k')).toBeUndefined();
+  });
+
+  test('nor does what L2 has instead of a lease', async () => {
+    const { node, clock } = cluster();
+    const [writer, reader] = [await node(), await node()];
+    const miss = reader.l2.hold('read', 'back');
+    const answer = reader.l2.hold('acquire', 'back');
+    const read = reader.cache.getOrSet('k', () => 'loaded');
+    await miss.arrived;
+    reader.l2.holdNews();
+    await writer.cache.set('k', 'v', { ttl: '1s' });
+    reader.l2.loseNews();
+    miss.release();
+    await answer.arrived;
+    await clock.advance(400);
+    answer.release();
+    expect(await read).toBe('v');
+    await clock.advance(599);
+    expect(reader.cache.peek('k')).toBe('v');
+    await clock.advance(1);
+    expect(reader.cache.peek('k')).toBeUndefined();
+  });
+
   test.each([
     ['l1.ttl', { l1: { ttl: '1s' } }, {}],
     ['l1Ttl of the call', {}, { l1Ttl: '1s' }],

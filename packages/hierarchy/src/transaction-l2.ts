@@ -24,6 +24,7 @@ export function groundInL2(space: Space, guard: L2Guard, policy: Policy): Ground
       const ids = all.map((key) => space.idOf(key));
       await reach(space, ids);
       const tokens = ids.map((id) => space.fences.begin(id, 'read'));
+      const asked = space.core.clock.now();
       try {
         const reads = await supported(space, guard.transactionalRead(name, ids, keys[0]));
         const changed = [...before].flatMap(([key, { identity }], index) =>
@@ -34,7 +35,7 @@ export function groundInL2(space: Space, guard: L2Guard, policy: Policy): Ground
         for (let index = before.size; index < all.length; index++) {
           const [key, id, token] = [all[index] ?? '', ids[index] ?? '', tokens[index]];
           if (token === undefined) continue;
-          const entry = await admit(space, key, id, token, reads[index], policy);
+          const entry = await admit(space, key, id, token, reads[index], asked, policy);
           if (entry === UNANSWERED) throw unanswered(space, key);
           looks.set(key, toLook(space, reads[index], entry));
         }
