@@ -15,7 +15,7 @@ export interface Counters {
   logNext: number;
   /** What all messages of the log take. */
   logBytes: number;
-  /** How many deletions are noted. */
+  /** How many notes there are, see deletions.ts. */
   notes: number;
   /** The highest number of a note that was forgotten before its time. */
   forgotten: number;

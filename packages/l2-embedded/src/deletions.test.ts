@@ -1,7 +1,8 @@
 import { DELETION_MEMORY_MS } from '@tierwise/l2';
 import { expect, onTestFinished, test } from 'vitest';
 import { findContradictions, handClock, temporaryDirectory } from '../test/support.js';
-import { isUndeletedSince, noteDeletion, noteOf } from './deletions.js';
+import { isUnnotedSince, noteDeletion, noteOf } from './deletions.js';
+import { storeEntry, touchEntry } from './entries.js';
 import { evict, sweep } from './expiry.js';
 import { storeKey } from './key-codec.js';
 import { spaceOf } from './space.js';
@@ -61,13 +62,51 @@ test('beyond their bound the oldest notes are forgotten, and what happened befor
   expect(noted()).toBe(2);
   const [a = 0, b = 0, c = 0] = numbers;
   await run((txn) => {
-    expect(isUndeletedSince(txn, keyOf('a'), a - 1)).toBe(false);
-    expect(isUndeletedSince(txn, keyOf('b'), b - 1)).toBe(false);
-    expect(isUndeletedSince(txn, keyOf('b'), b)).toBe(true);
-    expect(isUndeletedSince(txn, keyOf('c'), c - 1)).toBe(false);
-    expect(isUndeletedSince(txn, keyOf('c'), c)).toBe(true);
-    expect(isUndeletedSince(txn, keyOf('never deleted'), a)).toBe(false);
+    expect(isUnnotedSince(txn, keyOf('a'), a - 1)).toBe(false);
+    expect(isUnnotedSince(txn, keyOf('b'), b - 1)).toBe(false);
+    expect(isUnnotedSince(txn, keyOf('b'), b)).toBe(true);
+    expect(isUnnotedSince(txn, keyOf('c'), c - 1)).toBe(false);
+    expect(isUnnotedSince(txn, keyOf('c'), c)).toBe(true);
+    expect(isUnnotedSince(txn, keyOf('never deleted'), a)).toBe(false);
   });
+});
+
+test.each([
+  ['a write', 'write', DELETION_MEMORY_MS, 0],
+  ['a short-lived write', 'write', DELETION_MEMORY_MS - 1, 1],
+  ['a short-lived fill', 'fill', 1, 0],
+] as const)('of %s there are the notes that it needs, and no number is used up', async (_, kind, keepMs, notes) => {
+  const { run, noted } = setUp();
+  await run((txn) => {
+    const before = txn.counters.lastNumber;
+    const write = { key: 'a', bytes: Buffer.of(1), freshMs: 0, keepMs };
+    const version = storeEntry(txn, spaceOf('n'), write, kind, Number.MAX_SAFE_INTEGER);
+    expect(version).toBeGreaterThan(before);
+    expect(txn.counters.lastNumber).toBe(version);
+    expect(noteOf(txn.tables, keyOf('a'))?.number).toBe(notes === 0 ? undefined : version);
+  });
+  expect(noted()).toBe(notes);
+});
+
+test.each([
+  ['touched', (txn: Transaction) => touchEntry(txn, spaceOf('n'), 'a', { freshMs: 0, keepMs: 1_000 })],
+  [
+    'filled over',
+    (txn: Transaction) =>
+      storeEntry(txn, spaceOf('n'), { key: 'a', bytes: Buffer.of(2), freshMs: 0, keepMs: 1_000 }, 'fill', 10_000),
+  ],
+])('what is %s for a short life leaves a note of when it was written, unless that was long ago', async (_, deed) => {
+  const { clock, store, run, noted } = setUp();
+  const write = { key: 'a', bytes: Buffer.of(1), freshMs: 0, keepMs: 10 * DELETION_MEMORY_MS };
+  const put = () => run((txn) => storeEntry(txn, spaceOf('n'), write, 'write', 10_000));
+  await put();
+  clock.advance(DELETION_MEMORY_MS - 1_000);
+  await run(deed);
+  expect(noted()).toBe(0);
+  const version = await put();
+  clock.advance(DELETION_MEMORY_MS - 1_001);
+  await run(deed);
+  expect(store.read((tables) => noteOf(tables, keyOf('a'))?.number)).toBe(version);
 });
 
 test('eviction leaves notes alone', async () => {

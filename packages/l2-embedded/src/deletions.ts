@@ -4,25 +4,41 @@ import type { Tables } from './tables.js';
 import type { Transaction } from './transaction.js';
 
 /**
- * Notes of deletions: `<goneAt> <number>`, two doubles, under the store key of what was deleted or expired, for
- * {@link DELETION_MEMORY_MS}. A value that is replayed must not come back over one.
+ * Notes: `<goneAt> <number>`, two doubles, under the store key of what was deleted or expired, or written with what will be gone before
+ * {@link DELETION_MEMORY_MS} are over. They are kept for as long. A value that is replayed must not come back over one.
  */
 export interface DeletionNote {
   readonly goneAt: number;
-  /** The store's number of the deletion. */
+  /** The store's number of the deletion, or of what was written. */
   readonly number: number;
 }
 
 /**
- * How many notes the store keeps: a minute of a thousand deletions a second. Beyond that the oldest are forgotten early, and what
+ * How many notes the store keeps: a minute of a thousand a second. Beyond that the oldest are forgotten early, and what
  * would have to be compared with them counts as deleted.
  */
 const MAX_NOTES = 65_536;
 
 /** Notes that a key was deleted or expired just now. */
 export function noteDeletion(txn: Transaction, key: Buffer, maxNotes = MAX_NOTES): void {
+  putNote(txn, key, txn.nextNumber(), maxNotes);
+}
+
+/** Notes when an entry was written, if nothing shows it any more from `goneAt` on, and that is early. */
+export function noteWrite(
+  txn: Transaction,
+  key: Buffer,
+  written: { readonly version: number; readonly writtenAt: number },
+  goneAt: number,
+): void {
+  if (goneAt - written.writtenAt >= DELETION_MEMORY_MS) return;
+  const isNoted = (noteOf(txn.tables, key)?.number ?? 0) >= written.version;
+  if (!isNoted) putNote(txn, key, written.version, MAX_NOTES);
+}
+
+function putNote(txn: Transaction, key: Buffer, number: number, maxNotes: number): void {
   removeNote(txn, key);
-  const note = { goneAt: txn.now + DELETION_MEMORY_MS, number: txn.nextNumber() };
+  const note = { goneAt: txn.now + DELETION_MEMORY_MS, number };
   txn.tables.deletions.put(key, encodeNote(note));
   txn.tables.expiry.put(NOTE, note.goneAt, key);
   txn.counters.notes += 1;
@@ -34,8 +50,8 @@ export function noteDeletion(txn: Transaction, key: Buffer, maxNotes = MAX_NOTES
   }
 }
 
-/** Whether a key is known not to have been deleted or expired after a number. */
-export function isUndeletedSince(txn: Transaction, key: Buffer, number: number): boolean {
+/** Whether it is known that no note of a key is of after a number. */
+export function isUnnotedSince(txn: Transaction, key: Buffer, number: number): boolean {
   if (number < txn.counters.forgotten) return false;
   const note = noteOf(txn.tables, key);
   return note === undefined || note.number <= number;

@@ -1,5 +1,5 @@
 import type { L2Life, L2Read, L2Write, L2Written } from '@tierwise/l2';
-import { noteDeletion } from './deletions.js';
+import { noteDeletion, noteWrite } from './deletions.js';
 import { ENTRY } from './expiry-index.js';
 import { storeKey } from './key-codec.js';
 import { leaseInForce, revoke } from './lease-table.js';
@@ -53,10 +53,13 @@ export function storeEntry(
   const { key: name, bytes, freshMs, keepMs } = write;
   const key = storeKey(space.prefix, name);
   revoke(txn, key);
-  removeEntry(txn, key);
+  const replaced = removeEntry(txn, key);
   const version = txn.nextNumber();
   const life = { writtenAt: txn.now, staleAt: txn.now + freshMs, goneAt: txn.now + keepMs };
-  putEntry(txn, key, { kind, version, ...life, namespace: space.namespace, key: name, bytes }, maxBytes);
+  const record: EntryRecord = { kind, version, ...life, namespace: space.namespace, key: name, bytes };
+  putEntry(txn, key, record, maxBytes);
+  if (kind === 'write') noteWrite(txn, key, record, record.goneAt);
+  else if (replaced !== undefined && isThere(replaced, txn.now)) noteReplaced(txn, key, replaced, record.goneAt);
   txn.changed(space.namespace, name, kind);
   return version;
 }
@@ -92,8 +95,15 @@ export function touchEntry(txn: Transaction, space: Space, name: string, life: L
   txn.tables.entries.put(key, encodeRecord({ ...record, staleAt, goneAt }));
   txn.tables.expiry.remove(ENTRY, record.goneAt, key);
   txn.tables.expiry.put(ENTRY, goneAt, key);
+  noteWrite(txn, key, record, goneAt);
   txn.changed(space.namespace, name, 'touch');
   return true;
+}
+
+/** Notes what a fill replaced. When damaged bytes were written is unknown: it may have been just now. */
+function noteReplaced(txn: Transaction, key: Buffer, replaced: EntryRecord | DamagedRecord, goneAt: number): void {
+  const justNow = { version: txn.counters.lastNumber, writtenAt: txn.now };
+  noteWrite(txn, key, 'damage' in replaced ? justNow : replaced, goneAt);
 }
 
 /** Stale since it was written. Not a matter of the clock: one that is set back makes nothing fresh again. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { L2, L2Replay } from '@tierwise/l2';
 import { expect, onTestFinished, test } from 'vitest';
 import { ChildNode } from '../test/child-node.js';
-import { findContradictions, listeningHost, temporaryDirectory } from '../test/support.js';
+import { findContradictions, handClock, listeningHost, temporaryDirectory } from '../test/support.js';
 import { embeddedL2 } from './embedded.js';
 import { storeKey } from './key-codec.js';
 import { locate } from './location.js';
@@ -84,6 +84,28 @@ test('an entry of a version that did not tell fills from writes counts as unknow
   await releaseStore(store);
   expect(await l2.read('n', ['k'])).toMatchObject([{ status: 'found' }]);
   expect(await replayOf(l2, since)).toEqual([{ status: 'dropped' }]);
+});
+
+test('damaged bytes under a fill that has ended may have been written just now: nothing comes back over them', async () => {
+  const dir = temporaryDirectory();
+  const clock = handClock();
+  const l2 = embeddedL2({ dir, clock });
+  await l2.open(listeningHost('a'));
+  onTestFinished(() => l2.close());
+  const since = l2.replay?.moment('n', 'k') ?? '';
+  const store = await acquireStore(locate(dir, 'process'));
+  const key = storeKey(spaceOf('n').prefix, 'k');
+  await store.write({ origin: 'b', now: clock.now }, ({ tables }) => tables.entries.put(key, Buffer.from('foreign')));
+  await releaseStore(store);
+  const [read] = await l2.read('n', ['k']);
+  const [answer] = (await l2.leases?.acquire('n', [{ key: 'k', seen: read?.version }], 1_000)) ?? [];
+  const lease = answer?.status === 'granted' ? answer.token : '';
+  expect(await l2.write('n', [{ key: 'k', bytes: Buffer.of(1), freshMs: 1, keepMs: 1, lease }])).toMatchObject([
+    { status: 'stored' },
+  ]);
+  clock.advance(1);
+  expect(await l2.read('n', ['k'])).toEqual([undefined]);
+  expect(await replayOf(l2 as { replay: L2Replay }, since)).toEqual([{ status: 'dropped' }]);
 });
 
 test('processes are killed in the middle of commits, 20 times: a reader never sees half of one', {

@@ -7,7 +7,7 @@ import {
   MAX_LIFE_MS,
 } from '@tierwise/l2';
 import { partsOf } from './batches.js';
-import { isUndeletedSince } from './deletions.js';
+import { isUnnotedSince } from './deletions.js';
 import { deleteEntry, isThere, storeEntry } from './entries.js';
 import { evict } from './expiry.js';
 import { storeKey } from './key-codec.js';
@@ -57,7 +57,7 @@ function replayEntry(txn: Transaction, space: Space, write: L2ReplayWrite, maxBy
   const canTell = since !== undefined && entry !== 'damaged';
   const isNewer = canTell && entry !== undefined && entry.version > since;
   if (isNewer && entry.kind === 'write') return { status: 'kept' };
-  if (!canTell || isNewer || !isUndeletedSince(txn, key, since)) {
+  if (!canTell || isNewer || !isUnnotedSince(txn, key, since)) {
     if (entry !== undefined) deleteEntry(txn, space, write.key);
     return { status: 'dropped' };
   }

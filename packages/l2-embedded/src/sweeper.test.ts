@@ -1,3 +1,4 @@
+import { DELETION_MEMORY_MS } from '@tierwise/l2';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { findContradictions, handClock, temporaryDirectory } from '../test/support.js';
 import { readEntry, writeEntry } from './entries.js';
@@ -53,7 +54,7 @@ describe('sweeping', () => {
     expect(await run((txn) => sweep(txn, 2))).toBe(0);
   });
 
-  test('leaves nothing of an entry, a lease or a mark behind', async () => {
+  test('leaves nothing of an entry, its note, a lease or a mark behind', async () => {
     const { clock, store, run, put, counters } = setUp();
     await put('k', 1000);
     await run((txn) => {
@@ -62,12 +63,15 @@ describe('sweeping', () => {
     });
     clock.advance(1000);
     expect(await run((txn) => sweep(txn, 100))).toBe(3);
-    expect(counters()).toMatchObject({ bytes: 0, entries: 0 });
-    const left = store.read(({ entries, leases, marks, expiry }) => [
-      ...[entries, leases, marks].map((table) => [...table.getKeys({})].length),
+    expect(counters()).toMatchObject({ bytes: 0, entries: 0, notes: 1 });
+    clock.advance(DELETION_MEMORY_MS - 1000);
+    expect(await run((txn) => sweep(txn, 100))).toBe(1);
+    expect(counters()).toMatchObject({ bytes: 0, entries: 0, notes: 0 });
+    const left = store.read(({ entries, leases, marks, deletions, expiry }) => [
+      ...[entries, leases, marks, deletions].map((table) => [...table.getKeys({})].length),
       expiry.nextDue(),
     ]);
-    expect(left).toEqual([0, 0, 0, undefined]);
+    expect(left).toEqual([0, 0, 0, 0, undefined]);
   });
 
   test('a lease that was renewed, and a mark that is kept for longer, outlive their first row, and are swept at their end', async () => {
@@ -175,12 +179,12 @@ describe('the sweeper', () => {
     const sweeper = new Sweeper(store, actor, OPTIONS);
     sweeper.wake();
     expect(sweeper.armed).toBe(false);
-    await put('k', 50_000);
+    await put('k', 70_000);
     sweeper.wake();
     expect(sweeper.armed).toBe(true);
-    vi.advanceTimersByTime(49_999);
+    vi.advanceTimersByTime(69_999);
     expect(sweeper.armed).toBe(true);
-    clock.advance(50_000);
+    clock.advance(70_000);
     vi.advanceTimersByTime(1);
     await sweeper.run();
     expect(stored()).toEqual([]);

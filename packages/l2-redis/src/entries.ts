@@ -9,7 +9,7 @@ import {
 } from '@tierwise/l2';
 import type { Context } from './context.js';
 import { decodeEnvelope } from './envelope.js';
-import { scanPattern } from './keys.js';
+import { isShort, namesOfWrites, scanPattern } from './keys.js';
 import { resetMessage } from './message.js';
 import { NAME } from './name.js';
 import { DELETE } from './scripts/delete.js';
@@ -49,22 +49,16 @@ export class Entries {
         entries,
         ({ key }) => names.entry(key),
         async (group) => {
-          const { reply } = await this.#context.runInTime(
-            'write',
-            answered,
-            WRITE,
-            group.flatMap(({ key }) => [names.entry(key), names.lease(key)]),
-            [
-              ...head,
-              ...group.flatMap(({ key, bytes, freshMs, keepMs, lease }) => [
-                freshMs,
-                keepMs,
-                lease === undefined ? '' : lease || NEVER_GRANTED,
-                JSON.stringify(key),
-                bytes,
-              ]),
-            ],
-          );
+          const { reply } = await this.#context.runInTime('write', answered, WRITE, namesOfWrites(names, group), [
+            ...head,
+            ...group.flatMap(({ key, bytes, freshMs, keepMs, lease }) => [
+              freshMs,
+              keepMs,
+              lease === undefined ? '' : lease || NEVER_GRANTED,
+              JSON.stringify(key),
+              bytes,
+            ]),
+          ]);
           const written = reply.map(toWritten);
           // A fill replaces what nobody invalidated: if it is lost, nothing invalid is back.
           const sets = group.filter(({ lease }, i) => lease === undefined && written[i]?.status === 'stored');
@@ -92,7 +86,9 @@ export class Entries {
     const names = this.#context.enter(options, namespace, keys);
     checkLife(NAME, life);
     const head = [...this.#context.newsHead(namespace), life.freshMs, life.keepMs];
-    return this.#change('touch', TOUCH, keys, (key) => [names.entry(key)], head, options);
+    const namesOf = (key: string): string[] =>
+      isShort(life) ? [names.entry(key), names.note(key)] : [names.entry(key)];
+    return this.#change('touch', TOUCH, keys, namesOf, head, options);
   }
 
   async purge(namespace: string, options?: L2CallOptions): Promise<number> {

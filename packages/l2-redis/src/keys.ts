@@ -1,3 +1,4 @@
+import { DELETION_MEMORY_MS, type L2Life } from '@tierwise/l2';
 import { invalid } from './invalid.js';
 
 /**
@@ -5,7 +6,7 @@ import { invalid } from './invalid.js';
  *
  *   tw1:<ns>:v:{<key>}          an entry
  *   tw1:<ns>:l:{<key>}          the lease of its key
- *   tw1:<ns>:d:{<key>}          the note that its key was deleted or expired
+ *   tw1:<ns>:d:{<key>}          the note that its key was deleted or expired, or written with what is not there for long
  *   tw1:<ns>:g:{.<ns>}          the counter of logical time and the namespace's own marks
  *   tw1:<ns>:m:{.<ns>}<tag>     the mark of a tag
  *   tw1:<ns>:f[:<db>]           the channel of the feed
@@ -22,7 +23,7 @@ const ROOT = 'tw1:';
 export interface Keys {
   entry(key: string): string;
   lease(key: string): string;
-  /** The note of a deletion. */
+  /** The note of a deletion, or of what was written for a short life. */
   note(key: string): string;
   /** The counter and the namespace's marks. */
   readonly time: string;
@@ -50,6 +51,17 @@ export function keysOf(namespace: string, colocate?: Colocate): Keys {
     time: `${root}g:{.${name}}`,
     mark: (tag) => `${root}m:{.${name}}${tag}`,
   };
+}
+
+/** Whether what is written for such a life has to be remembered for longer than it lives. */
+export function isShort({ keepMs }: L2Life): boolean {
+  return keepMs < DELETION_MEMORY_MS;
+}
+
+/** What a script that stores entries is given: longer lives are spared the names of notes. */
+export function namesOfWrites(names: Keys, writes: readonly (L2Life & { readonly key: string })[]): string[] {
+  if (!writes.some(isShort)) return writes.flatMap(({ key }) => [names.entry(key), names.lease(key)]);
+  return writes.flatMap(({ key }) => [names.entry(key), names.lease(key), names.note(key)]);
 }
 
 /**

@@ -58,6 +58,48 @@ test('a deletion and an expiry leave a note beside the key, for as long as the c
   }
 });
 
+test('what is written or touched for a short life leaves a note, and longer lives cost none', async () => {
+  const admin = adminOf({ url });
+  const { l2 } = await openNode({ url, ...PATIENT });
+  for (const keepMs of [DELETION_MEMORY_MS - 1, DELETION_MEMORY_MS]) {
+    const namespace = randomUUID();
+    const life = { freshMs: 1_000, keepMs };
+    const short = (key: string) => ({ ...entry(key), ...life });
+    await l2.write(namespace, [entry('long'), short('written'), entry('touched')]);
+    await l2.touch(namespace, ['never there', 'touched'], life);
+    await l2.transactions?.commit(namespace, {
+      expect: [{ key: 'new', version: undefined }],
+      writes: [entry('long'), short('committed')],
+      deletes: ['deleted', 'deleted too'],
+    });
+    await l2.replay?.replay(namespace, [{ ...short('replayed'), since: l2.replay.moment(namespace, 'replayed') }]);
+    const [lease] = (await l2.leases?.acquire(namespace, [{ key: 'filled', seen: undefined }], 1_000)) ?? [];
+    await l2.write(namespace, [{ ...short('filled'), lease: lease?.status === 'granted' ? lease.token : '' }]);
+    const noted = (await admin.keys(`tw1:${namespace}:d:*`)).map((name) => /\{(.*)\}/.exec(name)?.[1]).sort();
+    const shortLived = keepMs < DELETION_MEMORY_MS ? ['committed', 'replayed', 'touched', 'written'] : [];
+    expect(noted).toEqual(['deleted', 'deleted too', ...shortLived].sort());
+    expect(await l2.read(namespace, ['long', 'deleted'])).toMatchObject([{ status: 'found' }, undefined]);
+  }
+});
+
+test.each<[what: string, change: (stored: Buffer) => void]>([
+  ['by a version that did not say how it was written', (stored) => stored.writeUInt8(0, 3)],
+  ['by another process', (stored) => stored.writeUInt32BE((stored.readUInt32BE(30) ^ 1) >>> 0, 30)],
+  ['in a format that is still to come', (stored) => stored.writeUInt8(9, 3)],
+])('what was written %s and gave way to a fill that has ended may have been written just now', async (_, change) => {
+  const key = randomUUID();
+  const { l2 } = await openNode({ url, ...PATIENT });
+  await l2.write('n', [entry(key)]);
+  await patch(adminOf({ url }), names.entry(key), change);
+  const since = momentOf(l2, key);
+  const [read] = await l2.read('n', [key]);
+  const [answer] = (await l2.leases?.acquire('n', [{ key, seen: read?.version }], 1_000)) ?? [];
+  const lease = answer?.status === 'granted' ? answer.token : '';
+  expect(await l2.write('n', [{ ...entry(key), freshMs: 1, keepMs: 1, lease }])).toMatchObject([{ status: 'stored' }]);
+  await until('it has ended', async () => (await l2.read('n', [key]))[0] === undefined);
+  expect(await replayed(l2, since, key)).toBe('dropped');
+});
+
 test('a moment from before a restart of Redis, which forgot what was deleted, brings nothing back', async (context) => {
   const server = await ownServer(context);
   const { l2 } = await openNode({ url: server.url, ...PATIENT });

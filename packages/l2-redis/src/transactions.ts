@@ -12,7 +12,7 @@ import type { RedisTime } from './clock.js';
 import type { Context } from './context.js';
 import { decodeLiving } from './envelope.js';
 import { invalid } from './invalid.js';
-import type { Keys } from './keys.js';
+import { type Keys, namesOfWrites } from './keys.js';
 import { NAME } from './name.js';
 import { COMMIT, SNAPSHOT } from './scripts/transaction.js';
 
@@ -49,7 +49,7 @@ export class Transactions implements L2Transactions {
     if (expect.length + changed.length === 0) return { status: 'committed', versions: [] };
     const keys = [
       ...expect.map(({ key }) => names.entry(key)),
-      ...writes.flatMap(({ key }) => [names.entry(key), names.lease(key)]),
+      ...namesOfWrites(names, writes),
       ...deletes.flatMap((key) => [names.entry(key), names.lease(key), names.note(key)]),
     ];
     const args = [

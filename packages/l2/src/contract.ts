@@ -362,7 +362,7 @@ export type L2FeedState = 'alive' | 'deaf';
 /** A moment in the store's own order of events, as a node knows it. Opaque, at most 64 characters; `''`: nothing is known. */
 export type L2Moment = string;
 
-/** For how long a store remembers that a key was deleted or expired, at least, in milliseconds. */
+/** For how long a store remembers that a key was deleted, expired or written, at least, in milliseconds. */
 export const DELETION_MEMORY_MS = 60_000;
 
 /**
@@ -373,6 +373,12 @@ export const DELETION_MEMORY_MS = 60_000;
  * `delete` and `expire` leave a note of themselves for {@link DELETION_MEMORY_MS} (bookkeeping, which the namespace's entries and
  * their count do not show, and `purge` may leave), so that a value cannot come back over them. An older value than that is not
  * to be replayed; its key is to be deleted instead.
+ *
+ * What was written is remembered for as long, by the entry itself or, where its life is to end before that, by a note of when it was
+ * written: a {@link L2.write} without a lease, a replay or a commit of a short life leaves one, a {@link L2.touch} that gives such a life
+ * does, and so does a short-lived fill that takes an entry's place. Longer lives cost nothing. A fill leaves none of itself: what it
+ * loaded was either invalidated by someone, who left a note, or is no newer than the source that the value was made from. What is evicted
+ * or purged leaves no note either: a value may be stored over what was written later and lost like that.
  */
 export interface L2Replay {
   /**
@@ -386,8 +392,10 @@ export interface L2Replay {
    *
    * 1. there is an entry, written after `since`, by {@link L2.write} without a lease or by a replay or a commit → it stays: `kept`;
    * 2. there is an entry by a fill after `since` (what was loaded may be older than this value, or newer), or the key was
-   *    deleted or expired after `since`, or the store cannot tell, since `since` is `''`, from another life or another server of the
-   *    store, or the entry is → an entry that there is goes, with the news of a `delete`: `dropped`;
+   *    deleted or expired after `since`, or an entry written after `since` by a write, replay or commit has ended within
+   *    {@link DELETION_MEMORY_MS} of that, by the life that it or a `touch` gave or by that of a fill in its place, or the store cannot
+   *    tell, since `since` is `''`, from another life or another server of the store, or the entry is, or since what a `touch` or
+   *    another fill brought to such an end was a fill → an entry that there is goes, with the news of a `delete`: `dropped`;
    * 3. else the value is stored, with the news of a `write`: `stored`.
    *
    * Leases of the keys are revoked in any case.

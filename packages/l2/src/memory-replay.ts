@@ -24,7 +24,7 @@ function replayOne(space: MemorySpace, write: L2ReplayWrite): L2Replayed {
   const canTell = since !== undefined && entry?.damage === undefined;
   const isNewer = canTell && entry !== undefined && entry.version > since;
   if (isNewer && entry.kind === 'write') return { status: 'kept' };
-  if (!canTell || isNewer || !space.isUndeletedSince(key, since)) {
+  if (!canTell || isNewer || !space.isUnnotedSince(key, since)) {
     if (entry !== undefined) space.remove(key);
     return { status: 'dropped' };
   }

@@ -54,10 +54,15 @@ export class MemorySpace {
   put(entry: L2Life & { readonly key: string; readonly bytes: Uint8Array }, kind: 'write' | 'fill'): number {
     const { key, bytes, freshMs, keepMs } = entry;
     const now = this.store.now();
+    const replaced = this.entry(key);
     const version = this.store.nextNumber();
-    const life = { writtenAt: now, staleAt: now + freshMs, goneAt: now + keepMs };
+    const stored: StoredEntry = {
+      ...{ bytes: bytes.slice(), version, kind },
+      ...{ writtenAt: now, staleAt: now + freshMs, goneAt: now + keepMs },
+    };
     this.state.leases.delete(key);
-    this.state.entries.set(key, { bytes: bytes.slice(), version, ...life, kind });
+    this.state.entries.set(key, stored);
+    this.#noteWrite(key, kind === 'fill' ? replaced : stored, stored.goneAt);
     this.#changed(key, kind);
     return version;
   }
@@ -66,7 +71,7 @@ export class MemorySpace {
     const existed = this.entry(key) !== undefined;
     this.state.entries.delete(key);
     this.state.leases.delete(key);
-    this.#noteDeletion(key);
+    this.#note(key, this.store.nextNumber());
     this.#changed(key, 'delete');
     return existed;
   }
@@ -75,7 +80,7 @@ export class MemorySpace {
     const entry = this.entry(key);
     if (entry !== undefined) entry.staleAt = entry.writtenAt;
     this.state.leases.delete(key);
-    this.#noteDeletion(key);
+    this.#note(key, this.store.nextNumber());
     this.#changed(key, 'expire');
     return entry !== undefined;
   }
@@ -86,6 +91,7 @@ export class MemorySpace {
     const now = this.store.now();
     if (entry.staleAt > now) entry.staleAt = now + life.freshMs;
     entry.goneAt = now + life.keepMs;
+    this.#noteWrite(key, entry, entry.goneAt);
     this.#changed(key, 'touch');
     return true;
   }
@@ -94,8 +100,8 @@ export class MemorySpace {
     this.state.leases.delete(key);
   }
 
-  /** Whether a key is known not to have been deleted or expired after a number. */
-  isUndeletedSince(key: string, number: number): boolean {
+  /** Whether no note of a key is of after a number. */
+  isUnnotedSince(key: string, number: number): boolean {
     const deletion = this.state.deletions.get(key);
     return deletion === undefined || deletion.number <= number;
   }
@@ -113,12 +119,18 @@ export class MemorySpace {
     this.publish({ type: 'changed', keys: [key], cause });
   }
 
-  #noteDeletion(key: string): void {
+  /** Notes when an entry was written, if by `goneAt` nothing shows it any more, and that is early. */
+  #noteWrite(key: string, written: StoredEntry | undefined, goneAt: number): void {
+    if (written === undefined || goneAt - written.writtenAt >= DELETION_MEMORY_MS) return;
+    if (this.isUnnotedSince(key, written.version - 1)) this.#note(key, written.version);
+  }
+
+  #note(key: string, number: number): void {
     const { deletions } = this.state;
     const now = this.store.now();
     // Noted last is noted to the end of the map: the first ones are the first to be forgotten.
     deletions.delete(key);
-    deletions.set(key, { number: this.store.nextNumber(), goneAt: now + DELETION_MEMORY_MS });
+    deletions.set(key, { number, goneAt: now + DELETION_MEMORY_MS });
     for (const [old, { goneAt }] of deletions) {
       if (goneAt > now) break;
       deletions.delete(old);

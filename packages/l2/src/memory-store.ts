@@ -24,7 +24,7 @@ export interface StoredEntry {
 export interface NamespaceState {
   readonly entries: Map<string, StoredEntry>;
   readonly leases: Map<string, { token: L2LeaseToken; goneAt: number }>;
-  /** When keys were last deleted or expired, by the store's numbers. */
+  /** When keys were last deleted or expired, or written with what is not there for long, by the store's numbers. */
   readonly deletions: Map<string, { number: number; goneAt: number }>;
   /** Undefined until first asked for, and after {@link MemoryStore.forgetTime}. */
   clock: { generation: number; mark: L2Mark } | undefined;

@@ -36,8 +36,8 @@ export const KIND = { UNKNOWN, WRITE, FILL, ORDER } as const;
  *   nil, and SET writes over it. Stamps of another server's clock are told in this one's, by what Redis itself has kept of the life.
  * - `restamp(key, written, stale, gone, foreign)`: changes a life. Where another server's clock said when the entry was written, that
  *   is not known in this one's.
- * - `store(key, kind, fresh, keep, bytes)`: stores an entry that is written now. Answers its version: Redis' microsecond, or one more
- *   than the version that it replaces.
+ * - `store(key, kind, fresh, keep, bytes)`: stores an entry that is written now. Answers its version, Redis' microsecond or one more than
+ *   the version that it replaces; then `version, written at, kind, whether another server stamped it` of that one, as `header` tells them.
  */
 export const HEADER = `
 local MAGIC = 'TW\\1'
@@ -60,11 +60,12 @@ local function restamp(key, written, stale, gone, foreign)
   if foreign then redis.call('SETRANGE', key, 3, '\\0') end
 end
 local function store(key, kind, fresh, keep, bytes)
-  local version = math.max(micros, (header(key) or 0) + 1)
+  local before, _, _, written, how, foreign = header(key)
+  local version = math.max(micros, (before or 0) + 1)
   if version ~= micros then kind = ${UNKNOWN} end
   local head = struct.pack('>BI8I6I6I6I4', kind, version, now, now + fresh, now + keep, stamper)
   redis.call('SET', key, MAGIC .. head .. bytes, 'PXAT', text(now + keep))
-  return version
+  return version, before, written, how, foreign
 end
 `;
 
@@ -72,21 +73,33 @@ end
 const MARGIN_MS = 10_000;
 
 /**
- * Remembering deletions, in a key of its own: by which server and when.
+ * Remembering deletions, and what was written and will not be there for long, in a key of its own: by which server and when.
  *
- * - `note(key)`: notes a deletion now. To be called when something has been written before, which makes Redis let it pass even when it
+ * - `note(key)`: notes that it was now. To be called when something has been written before, which makes Redis let it pass even when it
  *   is out of memory.
  * - `noted(key)`: when, and whether by another server; nil for never.
+ * - `noteWrite(key, gone, version, written, kind, foreign)`: notes when an entry was written, if nothing shows it any more from `gone` on,
+ *   and that is early. Where this server's clock cannot tell when that was, it may have been just now.
  */
 export const NOTES = `
-local function note(key)
-  redis.call('SET', key, text(stamper) .. ' ' .. text(micros), 'PX', ${DELETION_MEMORY_MS + MARGIN_MS})
+local MEMORY = ${DELETION_MEMORY_MS}
+local function note(key, at)
+  redis.call('SET', key, text(stamper) .. ' ' .. text(at or micros), 'PX', ${DELETION_MEMORY_MS + MARGIN_MS})
 end
 local function noted(key)
   local stored = redis.pcall('GET', key)
   if type(stored) ~= 'string' then return nil end
   local by, at = string.match(stored, '^(%d+) (%d+)$')
   return tonumber(at) or micros, tonumber(by) ~= stamper
+end
+local function noteWrite(key, gone, version, written, kind, foreign)
+  if gone - (written or now) >= MEMORY then return end
+  local at, elsewhere = noted(key)
+  if elsewhere or foreign or (kind or ${UNKNOWN}) == ${UNKNOWN} then
+    note(key)
+  elseif not at or at < version then
+    note(key, version)
+  end
 end
 `;
 

@@ -7,7 +7,8 @@ import { script } from './script.js';
  * Order is decided by this server's own clock, and only among what this server stamped since it was started and became master: so it looks
  * up who it is, since it may have been replaced or restarted on the way here.
  *
- * What is dropped leaves a note like any deletion, or an older value that another node replays later would take its place.
+ * What is dropped leaves a note like any deletion, or an older value that another node replays later would take its place. So does what is
+ * stored and will not be there for long.
  *
  * KEYS: per entry its key, its lease's and its note's.
  * ARGV: channel, origin; per entry: freshMs, keepMs, the life and the microsecond of `since`, the key as JSON, the bytes.
@@ -47,7 +48,9 @@ for i = 1, #KEYS / 3 do
     note(deletion)
     if version then dropped[#dropped + 1], zeros[#zeros + 1] = ARGV[at + 4], '0' end
   else
-    reply[i + 1] = store(entry, ${KIND.ORDER}, tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 5])
+    local keep = tonumber(ARGV[at + 1])
+    reply[i + 1] = store(entry, ${KIND.ORDER}, tonumber(ARGV[at]), keep, ARGV[at + 5])
+    if keep < MEMORY then note(deletion) end
     stored[#stored + 1], versions[#versions + 1] = ARGV[at + 4], text(reply[i + 1])
   end
   redis.call('DEL', lease)

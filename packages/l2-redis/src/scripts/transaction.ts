@@ -26,7 +26,8 @@ return reply
  *
  * What may be refused for want of memory, a SET, comes first: once something is written, Redis lets the rest pass.
  *
- * KEYS: the entries that are expected; per write its entry's key and its lease's; per deletion its entry's, its lease's, its note's.
+ * KEYS: the entries that are expected; per write its entry's key and its lease's, and if one of their lives is
+ * short, its note's; per deletion its entry's, its lease's, its note's.
  * ARGV: channel, origin, how many are expected, written, deleted; their versions, '' for none; per write: freshMs, keepMs, the key as
  * JSON, the bytes; per deletion the key as JSON.
  * Answers: micros, 1, the version of each write; or micros, 0, which of the expected are otherwise, counted from 0. Only micros, and nothing
@@ -47,16 +48,19 @@ for i = 1, expected do
 end
 if #conflict > 2 then return conflict end
 local reply, told, versions = { micros, 1 }, {}, {}
+local width = (#KEYS - expected - 3 * deletes) / writes
 for i = 1, writes do
-  local key, at = expected + 2 * i - 1, 5 + expected + 4 * i - 3
-  local version = store(KEYS[key], ${KIND.ORDER}, tonumber(ARGV[at]), tonumber(ARGV[at + 1]), ARGV[at + 3])
+  local key, at = expected + width * (i - 1) + 1, 5 + expected + 4 * i - 3
+  local keep = tonumber(ARGV[at + 1])
+  local version = store(KEYS[key], ${KIND.ORDER}, tonumber(ARGV[at]), keep, ARGV[at + 3])
   redis.call('DEL', KEYS[key + 1])
+  if keep < MEMORY then note(KEYS[key + 2]) end
   told[i], versions[i], reply[i + 2] = ARGV[at + 2], text(version), version
 end
 tell(ARGV[1], ARGV[2], 'write', told, versions)
 told, versions = {}, {}
 for i = 1, deletes do
-  local key = expected + 2 * writes + 3 * i - 2
+  local key = #KEYS - 3 * (deletes - i + 1) + 1
   redis.call('UNLINK', KEYS[key])
   redis.call('DEL', KEYS[key + 1])
   note(KEYS[key + 2])

@@ -15,6 +15,7 @@ import { lostTime } from './cases/lost-time.js';
 import { names } from './cases/namespaces.js';
 import { opening } from './cases/opening.js';
 import { replay } from './cases/replay.js';
+import { replayOfEnded } from './cases/replay-ended.js';
 import { transactions } from './cases/transactions.js';
 import { L2_CAPABILITIES, type L2Capability } from './harness.js';
 
@@ -35,6 +36,7 @@ export function casesFor(capabilities: readonly L2Capability[]): L2Case[] {
     ...lostTime,
     ...feed,
     ...replay,
+    ...replayOfEnded,
     ...transactions,
     ...abort,
   ];

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
-import { DELETION_MEMORY_MS, type L2Life, type L2Moment, type L2Replayed } from '../../contract.js';
+import { DELETION_MEMORY_MS, type L2Moment } from '../../contract.js';
 import { L2InvalidError } from '../../errors.js';
-import { type Bench, bytesOf, fill, found, LONG, lease, put, type TestNode, textAt } from '../bench.js';
+import { type Bench, bytesOf, fill, found, LONG, lease, put, textAt } from '../bench.js';
 import { casesOf, type L2Case } from '../case.js';
-
-/** What another node does to a key after the moment. */
-type Deed = (other: TestNode, namespace: string) => Promise<unknown>;
-
-const ONE = 'a';
+import { type Deed, entryOf, momentOf, ONE, replayOne, statuses } from './replay-steps.js';
 
 export const replay: L2Case[] = casesOf(
   'replay',
@@ -69,7 +65,6 @@ export const replay: L2Case[] = casesOf(
     ['what was deleted and then written after the moment stays', writtenAfterDelete],
     ['since an unknown moment nothing is stored, and an entry that there is goes', unknownMoments],
     ['bytes that are damaged go', damaged, 'damage'],
-    ['an entry whose life is over does not hinder', expired],
     ['leases are revoked, whatever becomes of the value', revokes, 'leases'],
     ['a stored value is heard as a write, a dropped entry as a delete, and a kept one not at all', news, 'feed'],
     ['each key of a batch is decided by itself, and answered in order', batch],
@@ -78,29 +73,6 @@ export const replay: L2Case[] = casesOf(
     ['forbidden values are refused, and nothing of the batch is stored', forbidden],
   ],
 );
-
-function entryOf(since: L2Moment, text = 'mine', key = ONE, life: L2Life = LONG) {
-  return { key, bytes: bytesOf(text), ...life, since };
-}
-
-async function replayOne(node: TestNode, namespace: string, since: L2Moment, text = 'mine'): Promise<L2Replayed> {
-  const [answer] = await node.replay.replay(namespace, [entryOf(since, text)]);
-  assert.ok(answer !== undefined, 'a replay has an answer for each key');
-  return answer;
-}
-
-async function statuses(node: TestNode, namespace: string, since: L2Moment): Promise<string[]> {
-  const answers = await node.replay.replay(namespace, [entryOf(since)]);
-  return answers.map(({ status }) => status);
-}
-
-/** A moment that is known: a node that has done nothing may know none. */
-async function momentOf(node: TestNode, namespace: string, key = ONE): Promise<L2Moment> {
-  await put(node, namespace, key, 'before');
-  const moment = node.replay.moment(namespace, key);
-  assert.notEqual(moment, '', 'a node that has just written knows a moment');
-  return moment;
-}
 
 async function moments(bench: Bench): Promise<void> {
   const node = await bench.node();
@@ -283,15 +255,6 @@ async function damaged(bench: Bench): Promise<void> {
   await bench.store.damage?.(bench.namespace, ONE, bytesOf('foreign'));
   assert.deepEqual(await statuses(node, bench.namespace, since), ['dropped']);
   assert.equal(await textAt(node, bench.namespace, ONE), undefined);
-}
-
-async function expired(bench: Bench): Promise<void> {
-  const [one, other] = [await bench.node(), await bench.node()];
-  const since = await momentOf(one, bench.namespace, 'another');
-  await put(other, bench.namespace, ONE, 'theirs', { freshMs: 1, keepMs: 1 });
-  await bench.pass(1);
-  assert.deepEqual(await statuses(one, bench.namespace, since), ['stored']);
-  assert.equal(await textAt(one, bench.namespace, ONE), 'mine');
 }
 
 async function revokes(bench: Bench): Promise<void> {

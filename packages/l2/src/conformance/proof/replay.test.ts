@@ -1,40 +1,8 @@
-import type { L2Host, L2ReplayWrite } from '../../contract.js';
+import type { L2Host } from '../../contract.js';
 import { DELETION_MEMORY_MS } from '../../contract.js';
 import { entryOf } from './entry-mutations.js';
-import { hears, type Mutant, proveGroups, type Sound } from './mutant.js';
-
-/** Replays something else than what was asked for. */
-function replays(change: (entry: L2ReplayWrite, sound: Sound, namespace: string) => L2ReplayWrite): Mutant['instead'] {
-  return (sound) => ({
-    replay: {
-      ...sound.replay,
-      replay: (namespace, entries, options) =>
-        sound.replay.replay(
-          namespace,
-          entries.map((entry) => change(entry, sound, namespace)),
-          options,
-        ),
-    },
-  });
-}
-
-/** Changes the store behind the backend's back, before each key is replayed or after. */
-function meddles(
-  when: 'before' | 'after',
-  meddle: (sound: Sound, namespace: string, entry: L2ReplayWrite) => void,
-): Mutant['instead'] {
-  return (sound) => ({
-    replay: {
-      ...sound.replay,
-      replay: async (namespace, entries, options) => {
-        if (when === 'before') for (const entry of entries) meddle(sound, namespace, entry);
-        const answers = await sound.replay.replay(namespace, entries, options);
-        if (when === 'after') for (const entry of entries) meddle(sound, namespace, entry);
-        return answers;
-      },
-    },
-  });
-}
+import { hears, type Mutant, proveGroups } from './mutant.js';
+import { meddles, replays } from './replay-mutations.js';
 
 const forgetsDeletions: Mutant['instead'] = meddles('before', ({ store }, namespace) => {
   store.namespace(namespace).deletions.clear();
@@ -63,7 +31,6 @@ const DROP = 'a value that was dropped for a fill is remembered like a deletion'
 const WRITTEN_AGAIN = 'what was deleted and then written after the moment stays';
 const UNKNOWN = 'since an unknown moment nothing is stored, and an entry that there is goes';
 const DAMAGED = 'bytes that are damaged go';
-const OVER = 'an entry whose life is over does not hinder';
 const REVOKES = 'leases are revoked, whatever becomes of the value';
 const NEWS = 'a stored value is heard as a write, a dropped entry as a delete, and a kept one not at all';
 const BATCH = 'each key of a batch is decided by itself, and answered in order';
@@ -193,14 +160,6 @@ proveGroups(
         if (entries.get(key)?.damage !== undefined) entries.delete(key);
       }),
       noticedBy: [DAMAGED],
-    },
-    {
-      name: 'an entry whose life is over still counts',
-      instead: meddles('before', ({ store }, namespace, { key }) => {
-        const entry = store.namespace(namespace).entries.get(key);
-        if (entry !== undefined) entry.goneAt = Number.POSITIVE_INFINITY;
-      }),
-      noticedBy: [OVER],
     },
     {
       name: 'a replay leaves leases',
