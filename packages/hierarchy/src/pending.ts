@@ -183,6 +183,6 @@ function follow(before: PendingKey | undefined, order: KeyOrder): KeyOrder {
   return { op: mayStay ? 'expire' : 'delete', key, inDoubt };
 }
 
-export function markName(tag: string | null, mode: L2MarkMode): string {
+function markName(tag: string | null, mode: L2MarkMode): string {
   return tag === null ? mode : `${mode}:${tag}`;
 }

@@ -79,7 +79,7 @@ export function isAlive(space: Space, entry: Entry): boolean {
 }
 
 /** Not known to be alive or stale is dead (law 5). */
-export function isDead(space: Space, entry: Entry): boolean {
+function isDead(space: Space, entry: Entry): boolean {
   const verdict = judge(space, entry);
   return verdict === 'dead' || verdict === 'unknown';
 }
