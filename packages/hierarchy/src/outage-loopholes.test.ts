@@ -60,6 +60,7 @@ test('what a journal finds of earlier processes only when it has recovered count
   const n1 = await node({ journal });
   await cut(n1);
   await n1.cache.set('set since', 'new');
+  await n1.cache.set('set alone', 'new');
   await n1.cache.expire('expired since');
   const at = Date.now();
   const left: JournalRecord[] = [
@@ -74,7 +75,8 @@ test('what a journal finds of earlier processes only when it has recovered count
   await mend(n1);
   const load = { staleIfError: '1m', tags: ['t'] } as const;
   const fail = () => Promise.reject(new Error('source'));
-  expect(await peer.cache.getMany(['deleted', 'set since', 'tagged'])).toEqual([undefined, 'new', undefined]);
+  const after = await peer.cache.getMany(['deleted', 'tagged', 'set since', 'set alone']);
+  expect(after).toEqual([undefined, undefined, undefined, 'new']);
   await expect(peer.cache.getOrSet('expired since', fail, load)).rejects.toThrow('source');
   expect(journal.ops).toEqual([]);
 });
@@ -151,5 +153,44 @@ test('a commit that is answered after a set of its key was deferred does not fil
   answer.release();
   await committing;
   expect(await n1.cache.get('k')).toBeUndefined();
+  await mend(n1);
+});
+
+test('recovery ends while orders go on coming as fast as L2 answers', async () => {
+  const { node } = cluster();
+  const [n1, peer] = [await node(), await node()];
+  await cut(n1);
+  await n1.cache.set('first', 'v');
+  const orders: Promise<void>[] = [];
+  let closedAfter = 0;
+  n1.cache.on('breaker', ({ state }) => {
+    if (state === 'closed') closedAfter = orders.length;
+  });
+  const replay = n1.l2.replay as NonNullable<Node['l2']['replay']>;
+  const send = replay.replay;
+  Object.assign(replay, {
+    replay: (...args: Parameters<typeof send>) => {
+      if (orders.length < 100) orders.push(n1.cache.set(`${orders.length}`, 'v'));
+      return send(...args);
+    },
+  });
+  await mend(n1);
+  await Promise.all(orders);
+  expect(closedAfter).toBeLessThan(10);
+  expect(await peer.cache.getMany(['first', '0', '1'])).toEqual(['v', 'v', 'v']);
+});
+
+test('values that L2 has no room for keep no invalidation back, of no namespace', async () => {
+  const { node } = cluster();
+  const [n1, peer] = [await node(), await node()];
+  await peer.cache.namespace('other').set('k', 'old');
+  await cut(n1);
+  await n1.cache.set('k', 'v');
+  await n1.cache.namespace('other').delete('k');
+  n1.l2.mend();
+  n1.l2.break(new Error('out of memory'), 'replay');
+  await n1.clock.advance(1_000);
+  expect(n1.l2.count('replay')).toBe(1);
+  expect(await peer.cache.namespace('other').get('k')).toBeUndefined();
   await mend(n1);
 });

@@ -8,6 +8,8 @@ import type { Replay, ReplayCounts } from './replay.js';
 
 /** Where an order failed though L2 is not known to be down, it is tried again after so long at first, in milliseconds. */
 const FIRST_RETRY_MS = 100;
+/** How often one try sends what has come since it began. Under load, a moment in which nothing is pending may never come. */
+const PASSES = 3;
 
 export interface RecoveryOptions {
   readonly clock: Clock;
@@ -29,8 +31,8 @@ export interface RecoveryOptions {
 
 /**
  * The way back: while the breaker is open or anything is pending, tries again and again, less and less often, until L2
- * answers and has been told all that it missed. Only then the breaker closes. It needs no traffic and nobody's help; each try waits between
- * half of its time and all of it, by chance, so that many nodes do not come back as one.
+ * answers and has been told what it missed; what was ordered during that very try may follow after. Only then the breaker closes. It needs no
+ * traffic and nobody's help; each try waits between half of its time and all of it, by chance, so that many nodes do not come back as one.
  */
 export class Recovery {
   readonly #options: RecoveryOptions;
@@ -39,6 +41,8 @@ export class Recovery {
   /** Tries that failed since all was well. */
   #failures = 0;
   #troubleSince: number | undefined;
+  /** What was made up for since then. */
+  #counts = noCounts();
   #closed = false;
 
   constructor(options: RecoveryOptions) {
@@ -105,17 +109,17 @@ export class Recovery {
   /** One try. Never rejects. */
   async #try(): Promise<void> {
     const { breaker, outbox, replay } = this.#options;
-    const counts: ReplayCounts = { stored: 0, kept: 0, dropped: 0, deleted: 0, invalidated: 0 };
+    const isPending = () => (outbox?.pending.size ?? 0) > 0;
     breaker.tryOut();
     try {
       await outbox?.open();
       if (!this.#options.isOpen()) throw this.#options.line.notOpen();
       if (breaker.state === 'half-open') await this.#probe();
-      await replay?.all(counts);
-      // In the same turn in which nothing was pending any more: nobody can have come between.
+      for (let pass = 0; pass < PASSES && isPending(); pass += 1) await replay?.once(this.#counts);
+      // What is still pending came since, is guarded key by key and tag by tag, and follows soon.
       breaker.close();
       this.#failures = 0;
-      this.#report(counts);
+      if (!isPending()) this.#report();
     } catch (error) {
       this.#failures = Math.min(this.#failures + 1, 30);
       breaker.reopen();
@@ -129,10 +133,16 @@ export class Recovery {
     if (up !== true) throw new L2UnavailableError('L2', 'the probe found it down');
   }
 
-  #report(replayed: ReplayCounts): void {
+  #report(): void {
     const { events, clock } = this.#options;
+    const replayed = this.#counts;
+    this.#counts = noCounts();
     const ms = clock.now() - (this.#troubleSince ?? clock.now());
     this.#troubleSince = undefined;
     if (events.wants('recovered')) events.emit({ type: 'recovered', ms, replayed });
   }
+}
+
+function noCounts(): ReplayCounts {
+  return { stored: 0, kept: 0, dropped: 0, deleted: 0, invalidated: 0 };
 }

@@ -52,16 +52,14 @@ export class Replay {
     this.#options = options;
   }
 
-  /** Sends until nothing is pending. @throws what L2 rejects with; the rest stays pending. */
-  async all(counts: ReplayCounts): Promise<void> {
-    const { outbox } = this.#options;
-    while (outbox.pending.size > 0) {
-      for (const namespace of [...outbox.pending.namespaces.keys()]) {
-        await this.#marks(namespace, counts);
-        await this.#deletions(namespace, counts);
-        await this.#values(namespace, counts);
-      }
+  /** Sends what is pending; what comes meanwhile may be left for the next time. @throws what L2 rejects with; the rest stays pending. */
+  async once(counts: ReplayCounts): Promise<void> {
+    const namespaces = [...this.#options.outbox.pending.namespaces.keys()];
+    for (const namespace of namespaces) {
+      await this.#marks(namespace, counts);
+      await this.#deletions(namespace, counts);
     }
+    for (const namespace of namespaces) await this.#values(namespace, counts);
   }
 
   async #marks(namespace: string, counts: ReplayCounts): Promise<void> {
