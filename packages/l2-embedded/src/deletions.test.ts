@@ -88,6 +88,16 @@ test.each([
   expect(noted()).toBe(notes);
 });
 
+test('a fill that has ended needs no note when another one takes its place', async () => {
+  const { clock, run, noted } = setUp();
+  const fill = { key: 'a', bytes: Buffer.of(1), freshMs: 1, keepMs: 1 };
+  for (const _ of [1, 2]) {
+    await run((txn) => storeEntry(txn, spaceOf('n'), fill, 'fill', 10_000));
+    clock.advance(1);
+  }
+  expect(noted()).toBe(0);
+});
+
 test.each([
   ['touched', (txn: Transaction) => touchEntry(txn, spaceOf('n'), 'a', { freshMs: 0, keepMs: 1_000 })],
   [

@@ -92,6 +92,7 @@ test('damaged bytes under a fill that has ended may have been written just now: 
   const l2 = embeddedL2({ dir, clock });
   await l2.open(listeningHost('a'));
   onTestFinished(() => l2.close());
+  await l2.write('n', [{ key: 'another', bytes: Buffer.of(1), ...LIFE }]);
   const since = l2.replay?.moment('n', 'k') ?? '';
   const store = await acquireStore(locate(dir, 'process'));
   const key = storeKey(spaceOf('n').prefix, 'k');

@@ -1,9 +1,9 @@
 /// <reference path="./cluster-key-slot.d.ts" />
-import { L2InvalidError } from '@tierwise/l2';
+import { DELETION_MEMORY_MS, L2InvalidError } from '@tierwise/l2';
 import slotOf from 'cluster-key-slot';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { channelOf, entryOf, keysOf, scanPattern, trackedPrefix } from './keys.js';
+import { channelOf, entryOf, keysOf, namesOfWrites, scanPattern, trackedPrefix } from './keys.js';
 
 // Made of what could confuse the layout, so that collisions are likely if they are possible at all.
 const part = fc.array(fc.constantFrom('{', '}', ':', '%', '.', 'v', 'l', 'm', '7B', 'a', ' ', '', 'é'), {
@@ -126,5 +126,15 @@ test('channels of two namespaces, or of one in two databases, are two', () => {
       expect(channelOf('', a.namespace, a.db) === channelOf('', b.namespace, b.db)).toBe(same);
     }),
     { numRuns: 2_000 },
+  );
+});
+
+test('scripts that store are given the names of notes if one of the lives is short', () => {
+  const names = keysOf('n');
+  const write = (key: string, keepMs: number) => ({ key, freshMs: 0, keepMs });
+  const long = write('long', DELETION_MEMORY_MS);
+  expect(namesOfWrites(names, [long])).toEqual([names.entry('long'), names.lease('long')]);
+  expect(namesOfWrites(names, [long, write('short', DELETION_MEMORY_MS - 1)])).toEqual(
+    ['long', 'short'].flatMap((key) => [names.entry(key), names.lease(key), names.note(key)]),
   );
 });

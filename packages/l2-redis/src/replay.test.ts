@@ -223,6 +223,18 @@ test('a note that another process left counts as later than any moment', async (
   expect(await replayed(l2, momentOf(l2), key)).toBe('dropped');
 });
 
+test('a note that another process left does not give way to that of a touch', async () => {
+  const key = randomUUID();
+  const { l2 } = await openNode({ url, ...PATIENT });
+  const [seconds] = await adminOf({ url }).time();
+  await l2.write('n', [entry(key)]);
+  await adminOf({ url }).set(names.note(key), `4711 ${Number(seconds) - 1}000000`, 'PX', 60_000);
+  const since = momentOf(l2, key);
+  await l2.touch('n', [key], { freshMs: 1, keepMs: 1 });
+  await until('it has ended', async () => (await l2.read('n', [key]))[0] === undefined);
+  expect(await replayed(l2, since, key)).toBe('dropped');
+});
+
 test('a node that may not ask who the server is knows no moment, and replays nothing', async (context) => {
   const server = await ownServer(context);
   const admin = adminOf(server);
