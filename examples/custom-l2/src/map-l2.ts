@@ -59,8 +59,8 @@ export function mapL2(store: MapStore = new Map()): L2 {
       return keys.map((key) => entries.delete(key));
     },
     async expire(namespace, keys, options) {
-      const { found, now } = enter(namespace, keys, options?.signal);
-      return found.map((entry) => entry !== undefined && Object.assign(entry, { staleAt: now }) === entry);
+      const { found } = enter(namespace, keys, options?.signal);
+      return found.map((entry) => entry !== undefined && Object.assign(entry, { staleAt: entry.writtenAt }) === entry);
     },
     async touch(namespace, keys, life, options) {
       const { found, now } = enter(namespace, keys, options?.signal);

@@ -154,7 +154,7 @@ describe('hidden names', () => {
   });
 
   test('events and errors speak of the names that the user gave', async () => {
-    const { cache, l2 } = await cluster().node({ encryption: hidden() });
+    const { cache, l2 } = await cluster().node({ encryption: hidden(), journal: false });
     const events: unknown[] = [];
     for (const type of ['hit', 'miss', 'set', 'load', 'delete', 'invalidate', 'evict'] as const) {
       cache.on(type, (event) => events.push(event));
