@@ -20,7 +20,8 @@ function begin(world: World): void {
   const ofKey = (birth: Birth) => birth.key === key;
   const both = (value: unknown) => [value];
   const set = () => {
-    const birth: Birth = { key, tags: options.tags, at: Number.POSITIVE_INFINITY };
+    const never = Number.POSITIVE_INFINITY;
+    const birth: Birth = { key, tags: options.tags, at: never, until: never, setBy: node };
     const n = world.births.push(birth) - 1;
     node.write(`set #${n}`, [key], ofKey, () => cache.set(key, { n }, options), n);
   };
@@ -51,20 +52,21 @@ function begin(world: World): void {
       ),
     () =>
       node.write(
-        `tag ${tag}`,
+        `tag ${tag} ${mode}`,
         KEYS,
         ({ tags }) => tags.includes(tag),
         () => cache.invalidateTags([tag], { mode }),
       ),
     () =>
       node.write(
-        'clear',
+        `clear ${mode}`,
         KEYS,
         () => true,
         () => cache.clear({ mode }),
       ),
   ];
   if (world.chance(0.03)) node.flap(!node.alive);
+  else if (world.hasOutages && world.chance(node.isCut ? 0.12 : 0.06)) node.cut(!node.isCut);
   else if (world.chance(0.02)) world.store.forgetTime('test', world.pick(['counter', 'tags', 'both'] as const));
   else world.pick(world.chance(0.62) ? reads : writes)();
 }
@@ -76,9 +78,13 @@ async function play(seed: number): Promise<World> {
     if (world.steps.length < 2 || world.chance(0.25)) begin(world);
     await world.step();
     // Time enough for what was lost to be tried again, in the middle of everything else.
-    if (world.chance(0.03)) await world.clock.advance(150);
+    if (world.chance(world.hasOutages ? 0.06 : 0.03)) await world.wait(150);
+    if (world.isAgeing && world.chance(0.04)) await world.wait(1_000);
   }
-  for (const node of world.nodes) node.flap(true);
+  for (const node of world.nodes) {
+    node.cut(false);
+    node.flap(true);
+  }
   world.lossy = 0;
   await world.drain();
   await world.recover();

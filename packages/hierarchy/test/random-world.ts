@@ -16,6 +16,10 @@ export interface Birth {
   readonly key: string;
   readonly tags: readonly string[];
   at: number;
+  /** The node that set it; `undefined`: it was loaded. */
+  readonly setBy?: Node;
+  /** When its `set` was finished, on the clock; when L2 began to count the life of one that was loaded, nobody knows. */
+  until: number;
 }
 /** Something that made earlier values invalid. */
 interface Barrier {
@@ -25,7 +29,21 @@ interface Barrier {
   readonly spares: number;
   /** Of an `expire`, which a later `touch` undoes. */
   readonly expired: string | undefined;
+  /** It only made them stale. */
+  readonly isSoft: boolean;
 }
+
+/** The policy of worlds in which values grow old, and how long a value may be answered at all, and as fresh. */
+const STALE_POLICY = {
+  ttl: '2s',
+  staleWhileRevalidate: '1s',
+  staleIfError: '4s',
+  refreshAhead: 0.5,
+  loadBackoff: { first: '300ms', max: '1s' },
+  loadTimeout: { soft: '100ms', hard: '3s', late: '3s' },
+} as const;
+const FRESH_MS = 2_000;
+const KEEP_MS = 6_000;
 
 /** One run: the seed's nodes, its schedule and its truth. */
 export class World {
@@ -43,11 +61,17 @@ export class World {
   lossy = 0;
   /** Whether a call was lost: then a node may have to load for itself. */
   hasLost = false;
+  /** Whether values grow old in it, and loads take their time. */
+  readonly isAgeing: boolean;
+  /** Whether nodes are cut off from L2 for a while. */
+  readonly hasOutages: boolean;
   #state: number;
 
   constructor(seed: number) {
     this.#state = seed * 2654435761;
     const hasFeed = this.chance(0.85);
+    this.isAgeing = this.chance(0.4);
+    this.hasOutages = this.chance(0.5);
     this.nodes = [new Node(this, 'N1', hasFeed), new Node(this, 'N2', hasFeed)];
     if (this.chance(0.5)) this.lossy = 0.08;
   }
@@ -82,6 +106,11 @@ export class World {
     for (const node of this.nodes) node.raiseBarriers();
     return next !== undefined;
   }
+  /** Time passes. What is loaded or leased may have run out. */
+  async wait(ms: number): Promise<void> {
+    if (ms >= 1_000) this.hasLost = true;
+    await this.clock.advance(ms);
+  }
   /** Lets everything that is under way end; time goes on only where nothing else does. */
   async drain(): Promise<void> {
     for (let stalls = 0; this.calls.size > 0 || this.steps.length > 0; ) {
@@ -92,9 +121,12 @@ export class World {
       await this.clock.advance(1000);
     }
   }
-  /** Lets every node make up for what it could not tell L2. */
+  /** Lets every node make up for what it could not tell L2, and end what goes on behind. */
   async recover(): Promise<void> {
-    const isDone = ({ cache }: Node) => cache.stats().outbox.items === 0 && cache.stats().l2.breaker === 'closed';
+    const isDone = ({ cache }: Node) => {
+      const { outbox, l2, underWay } = cache.stats();
+      return outbox.items === 0 && l2.breaker === 'closed' && underWay.flights + underWay.tokens === 0;
+    };
     for (let tries = 0; !this.nodes.every(isDone); tries += 1) {
       if (tries > 60) throw new Error('a node never recovers');
       await this.clock.advance(1000);
@@ -122,12 +154,26 @@ export class Node {
   readonly #world: World;
   readonly name: string;
   readonly hasFeed: boolean;
+  /** Whether this node reaches L2. */
+  isCut = false;
+  /** Whether the feed tells this node of the namespace. */
+  #follows = false;
+  readonly #hasReplay: boolean;
 
   constructor(world: World, name: string, hasFeed: boolean) {
     this.#world = world;
     this.name = name;
     this.hasFeed = hasFeed;
-    this.cache = createHierarchy({ namespace: 'test', l2: this.#scheduled(memoryL2(world.store)), clock: world.clock });
+    this.#hasReplay = world.chance(0.8);
+    this.cache = createHierarchy({
+      namespace: 'test',
+      l2: this.#scheduled(memoryL2(world.store)),
+      clock: world.clock,
+      // What is given up and takes effect later is another test's matter.
+      l2Timeout: '30s',
+      breaker: { failures: 2, openFor: '300ms' },
+      ...(world.isAgeing ? STALE_POLICY : {}),
+    });
     this.cache.on('recovered', () => {
       for (const barrier of this.#late.splice(0)) this.#raiseElsewhere(barrier);
     });
@@ -140,6 +186,7 @@ export class Node {
       new Proxy(target, {
         get: (_, name) => {
           if (name === 'feed' && !this.hasFeed) return undefined;
+          if (name === 'replay' && target === (inner as object) && !this.#hasReplay) return undefined;
           const member = Reflect.get(target, name);
           if (typeof member === 'object' && member !== null) return wrap(member as object);
           if (typeof member !== 'function') return member;
@@ -147,12 +194,15 @@ export class Node {
           if (name === 'open') return (host: L2Host) => inner.open(this.#listen(host));
           return async (...args: unknown[]) => {
             const label = `${this.name} ${String(name)} ${JSON.stringify(args[1] ?? '', (_k, v) => (v instanceof Uint8Array ? '' : v))}`;
+            if (this.isCut) throw this.#lost(`${label} does not get out`);
             await world.at(`${label} out`);
             const asked = name === 'acquire' ? (args[1] as { key: string }[]) : [];
             for (const { key } of asked) this.entitled.push({ key, at: world.tick });
             if (world.chance(world.lossy)) throw this.#lost(`${label} lost on its way out`);
             const answer = await Reflect.apply(member, target, args);
+            if (name === 'follow') this.#follows = true;
             await world.at(`${label} back`);
+            if (this.isCut) throw this.#lost(`${label} does not get back`);
             if (world.chance(world.lossy)) throw this.#lost(`${label} lost on its way back`);
             return answer;
           };
@@ -199,6 +249,11 @@ export class Node {
     this.disturb();
   }
 
+  cut(isCut: boolean): void {
+    if (isCut !== this.isCut) this.#world.note(`${this.name} ${isCut ? 'does not reach' : 'reaches'} L2`);
+    this.isCut = isCut;
+  }
+
   disturb(keys: readonly string[] = KEYS): void {
     for (const key of keys) this.disturbed.set(key, ++this.#world.tick);
   }
@@ -213,7 +268,7 @@ export class Node {
     for (const node of this.#world.nodes) if (node !== this) node.#coming.push({ barrier, after: node.#sent });
   }
   raiseBarriers(): void {
-    if (!this.alive || !this.hasFeed) return;
+    if (!this.alive || !this.hasFeed || !this.#follows) return;
     this.barriers.push(...this.#coming.filter(({ after }) => after <= this.#heard).map(({ barrier }) => barrier));
     this.#coming = this.#coming.filter(({ after }) => after > this.#heard);
   }
@@ -233,7 +288,7 @@ export class Node {
     const right = this.entitled.findIndex((each) => each.key === key);
     const since = this.entitled.splice(right, right < 0 ? 0 : 1)[0]?.at ?? begun;
     this.running.set(key, since);
-    const birth: Birth = { key, tags: tagsOf(key), at: begun };
+    const birth: Birth = { key, tags: tagsOf(key), at: begun, until: Number.POSITIVE_INFINITY };
     const n = world.births.push(birth) - 1;
     world.note(`${this.name} loads ${key} #${n}`);
     await world.at(`${this.name} ends load #${n}`);
@@ -245,7 +300,8 @@ export class Node {
   read(what: string, keys: readonly string[], ask: () => Promise<unknown[]>): void {
     const world = this.#world;
     const begun = ++world.tick;
-    const known = [...this.barriers];
+    const known = this.barriers.filter(({ isSoft }) => !isSoft || !world.isAgeing || what !== 'getOrSet');
+    const asked = world.clock.now();
     world.note(`${this.name} ${what} ${keys}`);
     const check = (value: unknown, key: string) => {
       if (value === undefined) return;
@@ -256,6 +312,12 @@ export class Node {
           barrier.spares !== n && birth.at < barrier.called && barrier.hits(birth) && !this.#isUndone(barrier),
       );
       world.note(`${this.name} ${what} of ${begun} → ${key} #${n}`);
+      const ageMs = asked - birth.until;
+      const limitMs = what === 'getOrSet' ? KEEP_MS : FRESH_MS;
+      // A replay may be on its way for as long as a command may take: L2 counts from its arrival.
+      const isAged = world.isAgeing && !world.hasOutages && !world.touched.has(key);
+      if (isAged && ageMs > limitMs)
+        world.faults.push(`law 3: ${this.name} ${what} of ${begun} got ${key} #${n} ${ageMs} ms after it was made`);
       if (birth.key !== key) world.faults.push(`${what}: ${key} has the value of ${birth.key}`);
       if (broken)
         world.faults.push(
@@ -277,11 +339,20 @@ export class Node {
       try {
         await act();
         const expired = what === 'expire' ? keys[0] : undefined;
-        this.raise({ what: `${this.name} ${what} of ${called}`, called, hits, spares, expired });
+        // What a peer set without this node's hearing of it is newer than what could not reach L2, as far as L2 can tell.
+        const isDeferred = spares >= 0 && this.cache.stats().outbox.items > 0;
+        const hitsThen = isDeferred
+          ? (birth: Birth) => hits(birth) && (birth.setBy === undefined || birth.setBy === this)
+          : hits;
+        const isSoft = what.includes('expire');
+        this.raise({ what: `${this.name} ${what} of ${called}`, called, hits: hitsThen, spares, expired, isSoft });
         world.note(`${this.name} ${what} of ${called} is done`);
       } finally {
         const birth = world.births[spares];
-        if (birth !== undefined) birth.at = ++world.tick;
+        if (birth !== undefined) {
+          birth.at = ++world.tick;
+          birth.until = world.clock.now();
+        }
         for (const node of world.nodes) node.disturb(keys);
         if (what === 'touch') world.touched.set(keys[0] as string, ++world.tick);
       }
@@ -294,7 +365,8 @@ export class Node {
 
   #call(run: () => Promise<void>): void {
     const call: Promise<void> = run().catch((error) => {
-      if (!/source|lost|may not have reached/.test(String(error))) this.#world.faults.push(`rejected: ${error}`);
+      if (!/source|lost|may not have reached|was not loaded within|does not get/.test(String(error)))
+        this.#world.faults.push(`rejected: ${error}`);
     });
     this.#world.calls.add(call);
     call.finally(() => this.#world.calls.delete(call));
