@@ -39,8 +39,7 @@ export class Flight {
 
   /** Whether what comes of it is new enough for a call that begins now. */
   get isJoinable(): boolean {
-    const { clock, feed } = this.space.core;
-    return !this.token.doomed && clock.now() - this.#began <= feed.trustMs;
+    return !this.token.doomed && this.space.core.clock.now() - this.#began <= this.space.trustMs;
   }
 
   /** Someone relies on the flight until {@link Flight.leave}. */

@@ -107,6 +107,20 @@ describe('the feed', () => {
     await cache.close();
   });
 
+  test('that cannot follow a namespace yet: a call that comes after maxStaleness does not join a look from before', async () => {
+    const { node, clock } = cluster();
+    const n1 = await node({ maxStaleness: 1_000 });
+    n1.l2.break(new Error('not now'), 'follow');
+    const below = n1.cache.namespace('n');
+    const loader = new HandLoader<string>();
+    const early = below.getOrSet('k', loader.load);
+    await loader.begun();
+    await clock.advance(1_001);
+    expect(await below.getOrSet('k', () => 'loaded after')).toBe('loaded after');
+    loader.finish('loaded before');
+    expect(await early).toBe('loaded before');
+  });
+
   test('that follows a namespace at the second attempt ends what was held before', async () => {
     const { node, clock } = cluster();
     const n1 = await node({ without: ['time'] });

@@ -115,7 +115,7 @@ export class Space {
   expire(id: string): void {
     const entry = this.known(id);
     // While deaf, its time is bounded already, by a moment that is not known here any more.
-    if (entry === undefined || entry.keepUntil <= entry.freshUntil || this.#trustMs < Number.POSITIVE_INFINITY) {
+    if (entry === undefined || entry.keepUntil <= entry.freshUntil || this.trustMs < Number.POSITIVE_INFINITY) {
       this.drop(id);
     } else if (!entry.isExpired) {
       const stale = entry.withLife(entry.writtenAt, entry.keepUntil);
@@ -129,7 +129,7 @@ export class Space {
     const verdict = this.#judge(entry, this.time.relied);
     if (verdict !== 'alive' && verdict !== 'stale') return false;
     const now = clock.now();
-    const trustUntil = since + this.#trustMs;
+    const trustUntil = since + this.trustMs;
     entry.answerUntil = Math.min(entry.freshUntil, trustUntil, now + policy.l1TtlMs);
     // Past that, it is held for `staleIfError` and the like, if it has any such time.
     const deadline = entry.keepUntil > entry.freshUntil ? Math.min(entry.keepUntil, trustUntil) : entry.answerUntil;
@@ -214,7 +214,7 @@ export class Space {
   }
 
   /** For how long from now what is filled may be served, in milliseconds. */
-  get #trustMs(): number {
+  get trustMs(): number {
     const { guard, feed, options } = this.core;
     return guard?.hasFeed === true && !this.#followed ? options.maxStalenessMs : feed.trustMs;
   }
