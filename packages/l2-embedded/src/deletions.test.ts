@@ -98,7 +98,7 @@ test('a fill that has ended needs no note when another one takes its place', asy
   expect(noted()).toBe(0);
 });
 
-test.each([
+test.each<readonly [string, (txn: Transaction) => unknown]>([
   ['touched', (txn: Transaction) => touchEntry(txn, spaceOf('n'), 'a', { freshMs: 0, keepMs: 1_000 })],
   [
     'filled over',
