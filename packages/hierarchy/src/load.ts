@@ -162,6 +162,7 @@ async function loadAndStore(
   let payload: Uint8Array;
   try {
     value = await withinLimit(space, wish, context, controller);
+    space.backoff.succeeded(id);
     if (value === undefined || context.skipped) {
       report('uncached');
       return { entry: undefined, lifted: false };
@@ -174,7 +175,6 @@ async function loadAndStore(
     report('failed', error);
     throw error;
   }
-  space.backoff.succeeded(id);
 
   const { policy, tags: userTags } = context;
   const life = lifeOf(policy, value);
