@@ -1,0 +1,14 @@
+export { type Clock, systemClock } from './clock.js';
+export {
+  PoolClosedError,
+  PoolConnectError,
+  PoolError,
+  type PoolErrorCode,
+  PoolExhaustedError,
+  PoolMisuseError,
+  PoolOptionError,
+  PoolTimeoutError,
+} from './errors.js';
+export { type DestroyReason, type PoolErrorKind, type PoolEvent, PoolEvents, type PoolListener } from './events.js';
+export { TimeHistogram, type TimeSummary } from './histogram.js';
+export { PoolCounters, type PoolStats } from './pool-stats.js';
