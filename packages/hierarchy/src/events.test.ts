@@ -151,6 +151,25 @@ describe('events (47)', () => {
     expect(warn.mock.calls.map(([text]) => String(text))).toEqual(Array(2).fill(expect.stringContaining('listener')));
   });
 
+  test('neither does one that rejects, or throws what cannot be shown', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const { cache } = lonely();
+    const bare = Object.create(null);
+    cache.on('set', () => {
+      throw bare;
+    });
+    cache.on('set', async () => {
+      throw Symbol('s');
+    });
+    await cache.set('k', 1);
+    await settle();
+    expect(await cache.get('k')).toBe(1);
+    expect(warn.mock.calls.map(([text]) => String(text))).toEqual([
+      "a listener for 'set' threw: something that cannot be shown (object)",
+      "a listener for 'set' threw: Symbol(s)",
+    ]);
+  });
+
   test('a listener may call the cache', async () => {
     const { cache } = lonely();
     const found: unknown[] = [];

@@ -1,5 +1,6 @@
 import type { L2FeedState, L2MarkMode, L2News } from '@tierwise/l2';
 import type { BreakerState } from './breaker.js';
+import { textOf } from './error-text.js';
 import type { Incident, IncidentPhase } from './incident.js';
 import type { JournalRecord, JournalTrouble } from './journal.js';
 import type { ReplayCounts } from './replay.js';
@@ -139,13 +140,17 @@ export class Events {
     return this.#listeners.has(type);
   }
 
-  /** A listener that throws is reported as a process warning: it must not turn a read into a failure. */
+  /** A listener that throws, or rejects, is reported as a process warning: it must not turn a read into a failure. */
   emit<T extends HierarchyEventType>(event: HierarchyEventOf<T> & { readonly type: T }): void {
     for (const listener of this.#listeners.get(event.type) ?? []) {
+      const report = (error: unknown) =>
+        process.emitWarning(`a listener for '${event.type}' threw: ${textOf(error)}`, 'TierwiseWarning');
       try {
-        (listener as (event: HierarchyEventOf<T>) => void)(event);
+        const answer = (listener as (event: HierarchyEventOf<T>) => unknown)(event);
+        // An async one, whose rejection would be nobody's.
+        if (answer instanceof Promise) answer.catch(report);
       } catch (error) {
-        process.emitWarning(`a listener for '${event.type}' threw: ${error}`, 'TierwiseWarning');
+        report(error);
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.js';
+import { textOf } from './error-text.js';
 import type { Incident, IncidentKind, IncidentPhase } from './incident.js';
 import type { IncidentHandler } from './incident-options.js';
 
@@ -34,7 +35,10 @@ export class Responder {
       return;
     }
     const report = (error: unknown) =>
-      this.#warn(`handler of ${incident.kind}`, `a handler for the incident '${incident.kind}' threw: ${error}`);
+      this.#warn(
+        `handler of ${incident.kind}`,
+        `a handler for the incident '${incident.kind}' threw: ${textOf(error)}`,
+      );
     try {
       const answered: unknown = handler(incident, () => this.#respond(incident, phase), phase);
       // An async one, whose rejection would be nobody's.

@@ -1,28 +1,43 @@
 import { L2TimeoutError } from '@tierwise/l2';
 import type { Clock } from './clock.js';
 
-/** Tells when so many of something happen within a window. Reads the clock twice for each so many. */
+/** Moments that are remembered, at the most: so many of something are found to within this part of them, few of it exactly. */
+const MAX_MOMENTS = 64;
+
+/** Tells when so many of something happen within a window, whatever came before it. */
 export class Burst {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #windowMs: number;
-  #count = 0;
-  #since = 0;
+  /** Each so many-th is remembered. */
+  readonly #step: number;
+  /** The oldest first. */
+  readonly #moments: { readonly at: number; readonly seen: number }[] = [];
+  #seen = 0;
 
   constructor(clock: Clock, limit: number, windowMs: number) {
     this.#clock = clock;
     this.#limit = limit;
     this.#windowMs = windowMs;
+    this.#step = Math.ceil(limit / MAX_MOMENTS);
   }
 
-  /** One more. @returns in how many milliseconds the limit was reached, if that was within the window. */
+  /** One more. @returns in how many milliseconds the limit was reached, if that was within the window. Then it is counted anew. */
   add(): number | undefined {
-    this.#count += 1;
-    if (this.#count === 1) this.#since = this.#clock.now();
-    if (this.#count < this.#limit) return undefined;
-    const ms = this.#clock.now() - this.#since;
-    this.#count = 0;
-    return ms <= this.#windowMs ? ms : undefined;
+    this.#seen += 1;
+    const latest = this.#moments.at(-1);
+    if (latest === undefined || this.#seen - latest.seen >= this.#step) {
+      this.#moments.push({ at: this.#clock.now(), seen: this.#seen });
+    }
+    const [oldest] = this.#moments;
+    if (oldest === undefined || this.#seen - oldest.seen + 1 < this.#limit) return undefined;
+    const ms = this.#clock.now() - oldest.at;
+    if (ms > this.#windowMs) {
+      this.#moments.shift();
+      return undefined;
+    }
+    this.#moments.length = 0;
+    return ms;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { L1 } from '@tierwise/l1';
 import type { Clock } from './clock.js';
+import { textOf } from './error-text.js';
 import type { Events, HierarchyEventOf } from './events.js';
 import type { IncidentList } from './incident.js';
 import type { ResolvedIncidentOptions } from './incident-options.js';
@@ -195,11 +196,4 @@ export class IncidentWatch {
       numbers: { failed, loads },
     });
   }
-}
-
-const MAX_TEXT = 200;
-
-function textOf(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }

@@ -5,7 +5,7 @@ import { ManualClock, settle } from '../test/manual-clock.js';
 import { cluster, lonely, type Node } from '../test/nodes.js';
 import { Events } from './events.js';
 import { resolveIncidentOptions } from './incident-options.js';
-import { diagnose, Latency } from './incident-signals.js';
+import { Burst, diagnose, Latency } from './incident-signals.js';
 import { IncidentWatch } from './incident-watch.js';
 import type { Hierarchy, HierarchyEventOf, Incident, IncidentKind, Journal, JournalHost } from './index.js';
 
@@ -281,16 +281,46 @@ describe('kinds', () => {
     expect(cache.incidents().open).toEqual([]);
   });
 
+  test('load-failing: also with errors that cannot be shown', async () => {
+    const { cache } = lonely();
+    const bare = () => Promise.reject(Object.create(null));
+    for (let load = 0; load < 5; load += 1) await cache.getOrSet(`k ${load}`, bare).catch(() => {});
+    expect(cache.incidents().open).toMatchObject([{ kind: 'load-failing' }]);
+  });
+
   test('evictions-high: as many entries as L1 holds within the window', async () => {
     const { cache, clock } = lonely({ l1: { maxEntries: 10 }, incidents: { evictionsHigh: { evictions: 20 } } });
     for (let key = 0; key < 29; key += 1) await cache.set(`a ${key}`, 1);
     await clock.advance(10_001);
-    for (let key = 0; key < 20; key += 1) await cache.set(`b ${key}`, 1);
+    for (let key = 0; key < 19; key += 1) await cache.set(`b ${key}`, 1);
     expect(cache.incidents().open).toEqual([]);
     await cache.set('one more', 1);
-    for (let key = 0; key < 20; key += 1) await cache.set(`c ${key}`, 1);
     expect(cache.incidents().open).toMatchObject([{ kind: 'evictions-high', severity: 'info' }]);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe('so many within a window', () => {
+  test('few are told exactly, whatever came before them', async () => {
+    const clock = new ManualClock();
+    const burst = new Burst(clock, 3, 10_000);
+    const told: (number | undefined)[] = [];
+    for (const pause of [0, 9_000, 2_000, 100, 0, 20_000, 5_000, 5_000, 5_001]) {
+      await clock.advance(pause);
+      told.push(burst.add());
+    }
+    expect(told).toEqual([undefined, undefined, undefined, 2_100, undefined, undefined, undefined, 10_000, undefined]);
+  });
+
+  test('of many, only some moments are remembered', async () => {
+    const clock = new ManualClock();
+    const burst = new Burst(clock, 1_000, 10_000);
+    for (let n = 0; n < 999; n += 1) expect(burst.add()).toBeUndefined();
+    await clock.advance(20_000);
+    let needed = 1;
+    while (burst.add() === undefined) needed += 1;
+    expect(needed).toBeGreaterThanOrEqual(1_000);
+    expect(needed).toBeLessThanOrEqual(1_016);
   });
 });
 
@@ -347,6 +377,25 @@ describe('responses', () => {
     await settle();
     expect(warnings).toMatchObject([expect.stringContaining('broken handler')]);
     expect(await cache.getOrSet('k', () => 1)).toBe(1);
+  });
+
+  test('a handler that throws or rejects with what cannot be shown does not fail the write that it was told of', async () => {
+    const throwing = () => {
+      throw Object.create(null);
+    };
+    const { cache } = lonely({
+      l1: { maxEntries: 1 },
+      incidents: {
+        evictionsHigh: { evictions: 1 },
+        handlers: { 'evictions-high': throwing, 'load-failing': async () => throwing() },
+      },
+    });
+    await cache.set('a', 1);
+    await cache.set('b', 1);
+    expect(cache.peek('b')).toBe(1);
+    await failLoads(cache, 5);
+    await settle();
+    expect(warnings).toEqual([expect.stringContaining("'evictions-high'"), expect.stringContaining("'load-failing'")]);
   });
 
   test('INCIDENT_RESPONSE_ENABLED=false: incidents are told, and nothing is done; the option wins', async () => {

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { ManualClock } from '../test/manual-clock.js';
+import { lonely } from '../test/nodes.js';
 import { heapPressure, Pressure, type PressureState } from './pressure.js';
 
 const FULL = { maxEntries: 1000, maxBytes: 100_000 };
@@ -64,6 +65,21 @@ describe('memory pressure', () => {
     // 64 looks for as many bytes as there may be: about 6 for a tenth of that.
     expect(memory.looks).toBeGreaterThan(3);
     expect(memory.looks).toBeLessThan(10);
+  });
+
+  test('a measure that throws fails no fill, and is warned of once', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    onTestFinished(() => warn.mockRestore());
+    const broken = () => {
+      throw new Error('out of order');
+    };
+    const { cache, clock } = lonely({ incidents: { memory: { measure: broken } } });
+    for (let n = 0; n < 3; n += 1) {
+      await cache.set('k', n);
+      await clock.advance(1_000);
+    }
+    expect(cache.peek('k')).toBe(2);
+    expect(warn.mock.calls.map(([text]) => String(text))).toEqual([expect.stringContaining('out of order')]);
   });
 
   test('L1 shrinks step by step, down to its floor and no further', async () => {

@@ -1,5 +1,6 @@
 import { getHeapStatistics } from 'node:v8';
 import type { Clock } from './clock.js';
+import { textOf } from './error-text.js';
 
 /** How much memory is used, and how much there may be, in bytes: of whatever is the nearest to its limit. */
 export interface MemoryUse {
@@ -100,6 +101,7 @@ export class Pressure {
   #patience = 1;
   #sinceStep = 0;
   #hasGrown = false;
+  #hasWarned = false;
   #timer: unknown;
 
   constructor(options: PressureOptions, target: () => Shrinkable) {
@@ -134,8 +136,8 @@ export class Pressure {
   }
 
   #look(): void {
-    const { clock, high, low, intervalMs, measure, onPressure, onRelief } = this.#options;
-    const { used, limit } = measure();
+    const { clock, high, low, intervalMs, onPressure, onRelief } = this.#options;
+    const { used, limit } = this.#measure();
     this.#filled = 0;
     this.#enough = limit * FILLED_SHARE;
     this.#lookAt = clock.now() + intervalMs;
@@ -161,6 +163,17 @@ export class Pressure {
       this.#grow();
     }
     if (this.#isShort) this.#tick();
+  }
+
+  /** What cannot be measured says nothing: whoever fills L1 must not fail for it. */
+  #measure(): MemoryUse {
+    try {
+      return this.#options.measure();
+    } catch (error) {
+      if (!this.#hasWarned) process.emitWarning(`memory cannot be measured: ${textOf(error)}`, 'TierwiseWarning');
+      this.#hasWarned = true;
+      return { used: Number.NaN, limit: Number.POSITIVE_INFINITY };
+    }
   }
 
   #begin(): void {
