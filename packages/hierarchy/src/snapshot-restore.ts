@@ -5,7 +5,7 @@ import { SnapshotError } from './errors.js';
 import { checkKey, checkNamespace } from './names.js';
 import { find } from './read.js';
 import { hidesNames, openName } from './snapshot.js';
-import { nameOf, watchChanges } from './snapshot-changes.js';
+import type { Changes } from './snapshot-changes.js';
 import { openSnapshot } from './snapshot-file.js';
 import type { SnapshotHeader, SnapshotRecord } from './snapshot-format.js';
 import type { Space } from './space.js';
@@ -29,6 +29,8 @@ export interface RestoreOptions {
   /** What is older is not restored, in milliseconds. */
   readonly ttlMs: number;
   readonly signal: AbortSignal | undefined;
+  /** What was done on this node since the file was true: it is not undone. */
+  readonly changes: Changes;
 }
 
 /** How many entries are under way at once: so many keys one read of L2 asks for. */
@@ -40,45 +42,40 @@ const BATCH = 256;
  * Nothing that was invalidated while no process was there to hear of it may come back to life. So with an L2 each key is read from L2, by
  * the very way of every other read (its flight, its fence, the marks of its tags): what L2 has now is what L1 gets, and where L2 has nothing or
  * does not answer, nothing is restored. Without an L2 nobody else can have invalidated anything: then the file's own values are used, as
- * much nearer to their end as time has passed, unless their keys or tags were touched since the restoring began; and the file is removed.
+ * much nearer to their end as time has passed, unless their keys or tags were touched on this node since; and the file is removed.
  */
 export async function restoreSnapshot(core: Core, file: string, options: RestoreOptions): Promise<SnapshotRestored> {
-  const { openSpace, signal, ttlMs } = options;
-  const changes = new Changes(core);
+  const { openSpace, signal, ttlMs, changes } = options;
+  await core.codec.ready();
+  signal?.throwIfAborted();
+  const snapshot = await openSnapshot(file);
   try {
-    await core.codec.ready();
-    signal?.throwIfAborted();
-    const snapshot = await openSnapshot(file);
-    try {
-      const { header } = snapshot;
-      checkOurs(core, file, header);
-      const downMs = Date.now() - header.takenAt;
-      if (downMs > ttlMs) throw new SnapshotError('expired', file, `it is older than ${ttlMs} ms`);
-      if (!header.overL2) await consume(file);
-      const restorer = new Restorer(core, openSpace, changes, downMs);
-      const counts = { restored: 0, held: 0, gone: 0, damaged: 0 };
-      const sum = () => ({ file, total: header.count, ...counts });
-      let batch: (SnapshotRecord | undefined)[] = [];
-      const settle = async () => {
-        signal?.throwIfAborted();
-        core.work.checkOpen();
-        for (const fate of await untilAborted(restorer.bring(batch), signal)) counts[fate] += 1;
-        batch = [];
-        if (core.events.wants('restore')) core.events.emit({ type: 'restore', progress: sum() });
-        // Gives others their turn, also where nothing had to be waited for.
-        await new Promise((resolve) => setImmediate(resolve));
-      };
-      for await (const record of snapshot.records()) {
-        batch.push(record);
-        if (batch.length >= BATCH) await settle();
-      }
-      if (batch.length > 0) await settle();
-      return sum();
-    } finally {
-      await snapshot.close();
+    const { header } = snapshot;
+    checkOurs(core, file, header);
+    const downMs = Date.now() - header.takenAt;
+    if (downMs > ttlMs) throw new SnapshotError('expired', file, `it is older than ${ttlMs} ms`);
+    if (!header.overL2) await consume(file);
+    const restorer = new Restorer(core, openSpace, changes, downMs);
+    const counts = { restored: 0, held: 0, gone: 0, damaged: 0 };
+    const sum = () => ({ file, total: header.count, ...counts });
+    let batch: (SnapshotRecord | undefined)[] = [];
+    const settle = async () => {
+      signal?.throwIfAborted();
+      core.work.checkOpen();
+      for (const fate of await untilAborted(restorer.bring(batch), signal)) counts[fate] += 1;
+      batch = [];
+      if (core.events.wants('restore')) core.events.emit({ type: 'restore', progress: sum() });
+      // Gives others their turn, also where nothing had to be waited for.
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    for await (const record of snapshot.records()) {
+      batch.push(record);
+      if (batch.length >= BATCH) await settle();
     }
+    if (batch.length > 0) await settle();
+    return sum();
   } finally {
-    changes.close();
+    await snapshot.close();
   }
 }
 
@@ -172,7 +169,7 @@ class Restorer {
         {
           key,
           payload: opened.payload,
-          // The numbers of another life of this process mean nothing; what was invalidated since the restoring began does.
+          // The numbers of another life of this process mean nothing; what was invalidated in this one does.
           generation: this.#changes.generation(namespace),
           tags: opened.tags,
           userTags: opened.userTags,
@@ -197,38 +194,5 @@ class Restorer {
   #policy({ l1Ms, freshMs }: SnapshotRecord) {
     const { policy } = this.#core.options;
     return l1Ms >= freshMs ? policy : { ...policy, l1TtlMs: Math.min(policy.l1TtlMs, Math.max(0, l1Ms)) };
-  }
-}
-
-/** What was done since the restoring began, where no L2 keeps account of it. */
-class Changes {
-  readonly #generations: ReadonlyMap<string, number>;
-  readonly #names = new Set<string>();
-  readonly #unsubscribe: (() => void)[] = [];
-
-  constructor({ spaces, guard, events }: Core) {
-    this.#generations = new Map([...spaces].map(([name, space]) => [name, space.time.generation]));
-    if (guard !== undefined) return;
-    const note = (namespace: string, key: string) => this.#names.add(nameOf(namespace, key));
-    this.#unsubscribe.push(
-      // Of tags, logical time keeps account.
-      watchChanges(events, (namespace, keys) => {
-        for (const key of keys ?? []) note(namespace, key);
-      }),
-      events.on('load', ({ namespace, key }) => note(namespace, key)),
-    );
-  }
-
-  has(namespace: string, key: string): boolean {
-    return this.#names.has(nameOf(namespace, key));
-  }
-
-  /** What a namespace's logical time was when the restoring began. One that was not there began at 0. */
-  generation(namespace: string): number {
-    return this.#generations.get(namespace) ?? 0;
-  }
-
-  close(): void {
-    for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }
 }

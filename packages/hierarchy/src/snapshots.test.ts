@@ -9,12 +9,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { MemoryStore, memoryL2 } from '@tierwise/l2/memory';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { HeldL2 } from '../test/held-l2.js';
 import { cluster, lonely } from '../test/nodes.js';
+import type { Core } from './core.js';
+import { Events } from './events.js';
 import { createHierarchy, type Hierarchy, SnapshotError } from './index.js';
+import { Changes, SnapshotGuard } from './snapshot-changes.js';
 import { encodeHeader, encodeRecord, FileChecksum, FRAME_BYTES } from './snapshot-format.js';
 
 const KEY = { id: 'k', key: Buffer.alloc(32, 7) };
@@ -260,6 +263,7 @@ describe('without an L2', () => {
   const changes: [string, (cache: Hierarchy) => Promise<unknown>, unknown][] = [
     ['delete', (cache) => cache.delete('key 999'), undefined],
     ['expire', (cache) => cache.expire('key 999'), undefined],
+    ['touch with a short life', (cache) => cache.touch('key 999', { ttl: 1 }), undefined],
     ['set', (cache) => cache.set('key 999', 'new'), 'new'],
     ['set and delete', (cache) => cache.set('key 999', 'new').then(() => cache.delete('key 999')), undefined],
     ['tag', (cache) => cache.invalidateTags(['t']), undefined],
@@ -291,6 +295,68 @@ describe('without an L2', () => {
       expect(young.cache.peek('key 999')).toBe(end);
     },
   );
+
+  test.each(changes)(
+    '%s by this process, before it is told to restore: the file’s value does not come after it',
+    async (_, change, end) => {
+      const file = temporaryFile();
+      await thousand(file);
+      const young = lonely();
+      await change(young.cache);
+      await young.cache.restore(file);
+      expect(young.cache.peek('key 999')).toBe(end);
+    },
+  );
+
+  test('what a process wrote itself comes back to it, whatever it did before', async () => {
+    const file = temporaryFile();
+    const { cache } = lonely({ l1: { maxEntries: 2 } });
+    await cache.set('a', 1);
+    await cache.invalidateTags(['t']);
+    await cache.set('b', 1, { tags: ['t'] });
+    await cache.snapshot(file);
+    await cache.setMany([
+      ['c', 1],
+      ['d', 1],
+    ]);
+    expect(await cache.restore(file)).toMatchObject({ restored: 2 });
+  });
+
+  test('of changes beyond those that are remembered, each key may be one', () => {
+    const events = new Events();
+    const changes = new Changes({ events, spaces: new Map(), guard: undefined } as unknown as Core, 2);
+    const change = (key: string) =>
+      events.emit<'delete' | 'expire' | 'touch'>({ type: 'delete', namespace: 'n', keys: [key] });
+    expect(changes.isEmpty).toBe(true);
+    change('a');
+    change('b');
+    expect([changes.isEmpty, changes.has('n', 'a'), changes.has('n', 'x')]).toEqual([false, true, false]);
+    change('c');
+    expect([changes.has('n', 'a'), changes.has('n', 'x')]).toEqual([true, true]);
+    expect(events.wants('delete')).toBe(false);
+  });
+
+  test('a file named by where the process was goes although the process went elsewhere', async () => {
+    const file = temporaryFile();
+    const before = process.cwd();
+    onTestFinished(() => process.chdir(before));
+    process.chdir(dirname(file));
+    const { cache } = lonely();
+    await cache.set('k', 1);
+    await cache.snapshot(basename(file));
+    process.chdir(before);
+    await cache.delete('k');
+    expect(existsSync(file)).toBe(false);
+  });
+
+  test('a guard is over when its file was changed, or is not there', () => {
+    const file = temporaryFile();
+    const guard = new SnapshotGuard(new Events(), file, new Set());
+    expect(guard.isOver).toBe(true);
+    writeFileSync(file, '');
+    expect(guard.isOver).toBe(false);
+    guard.stop();
+  });
 
   test.each(changes)(
     '%s after the snapshot was taken: the file is gone by the time that is done',

@@ -1,12 +1,15 @@
 import type { Core } from './core.js';
 import { HierarchyClosedError, InvalidOptionError, SnapshotError } from './errors.js';
 import { type SnapshotTaken, takeSnapshot } from './snapshot.js';
-import type { SnapshotGuard } from './snapshot-changes.js';
+import { Changes, type SnapshotGuard } from './snapshot-changes.js';
 import { collectGarbage } from './snapshot-file.js';
 import { checkFile } from './snapshot-options.js';
 import { restoreSnapshot, type SnapshotRestored } from './snapshot-restore.js';
 import { beforeSigterm } from './snapshot-sigterm.js';
 import type { Space } from './space.js';
+
+/** Changed keys that a hierarchy without an L2 remembers, so that no file brings back what was there before them. */
+const MAX_CHANGES = 10_000;
 
 /** The snapshots of one hierarchy: taken and restored when asked, when it starts, and when the process is told to end. */
 export class Snapshots {
@@ -18,10 +21,13 @@ export class Snapshots {
   #isRestoring = false;
   /** By file. */
   readonly #guards = new Map<string, SnapshotGuard>();
+  /** Since the hierarchy was created. */
+  readonly #changes: Changes;
 
   constructor(core: Core, openSpace: (name: string) => Space) {
     this.#core = core;
     this.#openSpace = openSpace;
+    this.#changes = new Changes(core, MAX_CHANGES);
     const { file, onSigterm } = core.options.snapshot;
     if (onSigterm && file !== undefined) this.#forget = beforeSigterm(() => this.#takeAtEnd(file));
     this.#started = file === undefined ? Promise.resolve() : core.work.track(this.#start(file));
@@ -39,6 +45,11 @@ export class Snapshots {
       const { taken, guard } = await takeSnapshot(this.#core, target, signal);
       // The file that the former one guarded is no more.
       this.#guards.get(target)?.stop();
+      for (const [other, former] of this.#guards) {
+        if (!former.isOver) continue;
+        former.stop();
+        this.#guards.delete(other);
+      }
       if (guard !== undefined) this.#guards.set(target, guard);
       return taken;
     });
@@ -48,12 +59,20 @@ export class Snapshots {
 
   restore(file: string | undefined, signal: AbortSignal | undefined): Promise<SnapshotRestored> {
     const { ttlMs } = this.#core.options.snapshot;
-    const options = { openSpace: this.#openSpace, ttlMs, signal };
-    return this.#core.work.track(restoreSnapshot(this.#core, this.#fileOf(file), options));
+    const target = this.#fileOf(file);
+    // What this very process wrote, and nothing has changed since, is true up to now.
+    const isTrue = this.#guards.get(target)?.isTrue === true || this.#changes.isEmpty;
+    const changes = isTrue ? new Changes(this.#core) : this.#changes;
+    const options = { openSpace: this.#openSpace, ttlMs, signal, changes };
+    const restored = restoreSnapshot(this.#core, target, options).finally(() => {
+      if (isTrue) changes.close();
+    });
+    return this.#core.work.track(restored);
   }
 
   /** Is not asked by SIGTERM any more. */
   close(): void {
+    this.#changes.close();
     this.#forget();
   }
 
