@@ -88,6 +88,15 @@ test('what colocate answers must make sense', () => {
   }
 });
 
+test('where colocate throws, the call is one that can never be done, so that nobody waits to repeat it', () => {
+  for (const thrown of [new TypeError('no such group'), Object.create(null)]) {
+    const colocate = (): never => {
+      throw thrown;
+    };
+    expect(() => keysOf('n', colocate).entry('a')).toThrow(L2InvalidError);
+  }
+});
+
 test('an entry and its lease share a slot, as does all bookkeeping of a namespace', () => {
   fc.assert(
     fc.property(name, name, name, (namespace, key, tag) => {

@@ -125,7 +125,14 @@ function keyInGroup(place: string): string | undefined {
 
 /** What a user's function says, if it makes sense. */
 function groupOf(colocate: Colocate, namespace: string, key: string): string | undefined {
-  const group = colocate(namespace, key);
+  let group: unknown;
+  try {
+    group = colocate(namespace, key);
+  } catch (error) {
+    // As one that can never be done: L2 itself has nothing to do with it, and the orders for other keys must not wait for it.
+    const why = error instanceof Error ? error.message : typeof error;
+    throw invalid(`colocate threw for the key ${JSON.stringify(key)}: ${why}`);
+  }
   if (group === undefined || (typeof group === 'string' && group.isWellFormed())) return group;
   throw invalid(`colocate must answer with well-formed text or undefined, not ${String(group)}`);
 }

@@ -122,6 +122,29 @@ describe('values that are not ours', () => {
     expect(await redis.exists(key)).toBe(0);
   });
 
+  test.each([
+    ['a version beyond all', 4, 'ffffffffffffffff'],
+    ['a version of 0', 4, '0000000000000000'],
+    ['stale after it is gone', 18, 'ffffffffffff'],
+  ])(
+    'a header that contradicts itself (%s) is as good as none: it is written over, and a commit may expect it',
+    async (_, at, hex) => {
+      const { l2 } = await openNode(PATIENT);
+      const corrupt = async (): Promise<void> => {
+        await l2.write(namespace, [entry('a')]);
+        await redis.setrange(keysOf(namespace).entry('a'), at, Buffer.from(hex, 'hex') as unknown as string);
+      };
+      await corrupt();
+      const seen = await l2.transactions?.read(namespace, ['a']);
+      expect(seen).toMatchObject([{ status: 'damaged', version: 0 }]);
+      const commit = { expect: [{ key: 'a', version: seen?.[0]?.version }], writes: [entry('a')], deletes: [] };
+      expect(await l2.transactions?.commit(namespace, commit)).toMatchObject({ status: 'committed' });
+      await corrupt();
+      await l2.write(namespace, [entry('a', 'new')]);
+      expect(await l2.read(namespace, ['a'])).toMatchObject([{ status: 'found' }]);
+    },
+  );
+
   test('a lease without an end is not ours, and does not hold for ever', async () => {
     const { l2 } = await openNode(PATIENT);
     await redis.set(keysOf(namespace).lease('a'), 'x');

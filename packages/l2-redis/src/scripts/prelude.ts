@@ -32,7 +32,7 @@ export const KIND = { UNKNOWN, WRITE, FILL, ORDER } as const;
  * Reading and writing headers; the layout is told in `envelope.ts`.
  *
  * - `header(key)`: `version, stale at, gone at, written at, kind, whether another server stamped it` of the entry that lives there; 0
- *   for bytes that are not ours; nil for no entry. A value of another type counts as none: MGET, by which nodes read, shows it as
+ *   for bytes that are not ours or contradict themselves, as nodes see them; nil for no entry. A value of another type counts as none: MGET, by which nodes read, shows it as
  *   nil, and SET writes over it. Stamps of another server's clock are told in this one's, by what Redis itself has kept of the life.
  * - `restamp(key, written, stale, gone, foreign)`: changes a life. Where another server's clock said when the entry was written, that
  *   is not known in this one's.
@@ -47,6 +47,7 @@ local function header(key)
   if head == '' and redis.call('EXISTS', key) == 0 then return nil end
   if #head < 34 or string.sub(head, 1, 3) ~= MAGIC or string.byte(head, 4) > ${ORDER} then return 0 end
   local kind, version, written, stale, gone, by = struct.unpack('>BI8I6I6I6I4', head, 4)
+  if version < 1 or version > ${Number.MAX_SAFE_INTEGER} or stale > gone then return 0 end
   local foreign = by ~= stamper
   if foreign then
     local shift = now + redis.call('PTTL', key) - gone
