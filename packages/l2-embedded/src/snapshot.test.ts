@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process';
 import {
+  closeSync,
+  constants,
   existsSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -48,6 +51,15 @@ const reasonOf = (promise: Promise<unknown>) =>
     () => 'nothing',
     (error) => (error instanceof EmbeddedSnapshotError ? error.reason : error),
   );
+
+test('a pipe in the folder, whose opening would wait for ever for a writer, is left alone', async () => {
+  const { dir, l2 } = await taken();
+  const pipe = join(dir, 'pipe');
+  await promisify(execFile)('mkfifo', [pipe]);
+  // Else a thread that waits would keep the process from ending.
+  onTestFinished(() => closeSync(openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK)));
+  expect(await l2.snapshot(join(dir, 'another'))).toMatchObject({ removed: [] });
+});
 
 async function taken(): Promise<{ dir: string; file: string; l2: EmbeddedL2 }> {
   const dir = temporaryDirectory();

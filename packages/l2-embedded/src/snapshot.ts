@@ -81,7 +81,8 @@ const LEFTOVER = /\.\d+-[0-9a-f]{12}\.tmp$/;
 async function collectGarbage(file: string, life: string, now: number, ttlMs: number): Promise<string[]> {
   const folder = dirname(file);
   const removed: string[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
+  for (const each of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const { name } = each;
     if (name === basename(file)) continue;
     const other = join(folder, name);
     try {
@@ -91,6 +92,8 @@ async function collectGarbage(file: string, life: string, now: number, ttlMs: nu
         removed.push(other);
         continue;
       }
+      // To open a pipe means to wait for whoever writes to it.
+      if (!each.isFile()) continue;
       const { footer } = await readFooter(other);
       if (footer.life !== life || now - footer.takenAt <= ttlMs) continue;
       await unlink(other);
