@@ -26,7 +26,7 @@ export interface Incident {
   readonly id: string;
   readonly kind: IncidentKind;
   readonly severity: IncidentSeverity;
-  /** What it concerns: a namespace (of loads and bytes), or nothing more than the kind says. */
+  /** What it concerns: a namespace (of loads and bytes), or nothing more than the kind says; nothing also for all namespaces beyond many. */
   readonly subject: string | undefined;
   /** For people: what was seen last. Holds no cached value. */
   readonly message: string;

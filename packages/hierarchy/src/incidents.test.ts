@@ -37,7 +37,7 @@ async function damage({ cache, l2 }: Node, key: string): Promise<void> {
 
 const failing = () => Promise.reject(new Error('the source is out of order'));
 
-async function failLoads(cache: Hierarchy, times: number): Promise<void> {
+async function failLoads(cache: Pick<Hierarchy, 'getOrSet'>, times: number): Promise<void> {
   for (let load = 0; load < times; load += 1) await cache.getOrSet(`failing ${load}`, failing).catch(() => {});
 }
 
@@ -89,6 +89,18 @@ describe('from begin to end', () => {
       await clock.advance(60_000);
     }
     expect(cache.incidents().past).toHaveLength(2);
+  });
+
+  test('so many namespaces that not each gets its own: the others have one in common, and nothing begins and ends without a pause', async () => {
+    const { cache } = lonely();
+    const heard = phases(cache);
+    for (let round = 0; round < 7; round += 1) {
+      for (let tenant = 0; tenant < 300; tenant += 1) await failLoads(cache.namespace(`tenant ${tenant}`), 1);
+    }
+    expect(heard).toEqual(Array(257).fill('begin load-failing'));
+    const { open, past } = cache.incidents();
+    expect([open.length, past.length]).toEqual([257, 0]);
+    expect(open.at(-1)).toMatchObject({ subject: undefined, count: 44 * 3 });
   });
 
   test('updates come once a second at the most', async () => {

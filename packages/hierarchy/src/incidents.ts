@@ -30,7 +30,7 @@ export interface Sign {
 /** The least time between two updates of one incident, in milliseconds. */
 const UPDATE_MS = 1000;
 
-/** Incidents that are open at once, at the most. Beyond, the oldest is taken for ended. */
+/** Incidents that are open at once, at the most. Of further subjects there is one in common, without a subject, for each kind. */
 const MAX_OPEN = 256;
 
 /** The ids of this process: unique across its hierarchies. */
@@ -86,8 +86,10 @@ export class Incidents {
   sign(kind: IncidentKind, sign: Sign): void {
     if (this.#closed) return;
     const now = this.#options.clock.now();
-    const known = this.#open.get(nameOf(kind, sign.subject));
-    const incident = known ?? new Open(kind, sign.subject, now);
+    const own = this.#open.get(nameOf(kind, sign.subject));
+    const subject = own === undefined && this.#open.size >= MAX_OPEN ? undefined : sign.subject;
+    const known = own ?? this.#open.get(nameOf(kind, subject));
+    const incident = known ?? new Open(kind, subject, now);
     incident.message = sign.message;
     incident.numbers = { ...incident.numbers, ...sign.numbers };
     incident.count += 1;
@@ -126,8 +128,6 @@ export class Incidents {
   }
 
   #begin(incident: Open, now: number): void {
-    const [oldest] = this.#open.values();
-    if (this.#open.size >= MAX_OPEN && oldest !== undefined) this.end(oldest.kind, oldest.subject);
     this.#open.set(nameOf(incident.kind, incident.subject), incident);
     if (NATURES[incident.kind].fades) this.#waitForQuiet(incident, this.#options.quietMs);
     this.#tell(incident, 'begin', now);
