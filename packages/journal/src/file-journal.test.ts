@@ -490,3 +490,15 @@ test('the clock of the system keeps no process alive, and takes any delay', () =
   expect(timer.hasRef()).toBe(false);
   systemClock.clearTimer(timer);
 });
+
+test('what was settled while a record was refused for its size is known to be settled by the next process', async () => {
+  const options = { directory: temporaryDirectory(), segmentBytes: 4_096, maxBytes: 8_192 };
+  const { journal } = await opened(fileJournal(options));
+  const [settled = 0] = await journal.append([deletion('settled')]);
+  await journal.append([deletion('waits')]);
+  const refused = journal.append([setting('too large', Buffer.alloc(20_000))]);
+  journal.settle([settled]);
+  await refused;
+  await journal.close();
+  expect(keysOf((await opened(fileJournal(options))).found)).toEqual(['waits']);
+});

@@ -115,7 +115,11 @@ export class Log {
       const notesBody = notes.length > 0 ? [encodeRanges(notes)] : undefined;
       const all = notesBody === undefined ? bodies : [...bodies, notesBody];
       const bytes = all.flat().reduce((sum, part) => sum + part.byteLength, FRAME_BYTES * all.length);
-      if (bytes > this.#options.maxBytes) return this.#refuse(entries);
+      if (bytes > this.#options.maxBytes) {
+        // They are written without these records; if they are too many by themselves, what they settle is replayed once more.
+        if (entries.length > 0) this.#notes = [...this.#notes, ...notes];
+        return this.#refuse(entries);
+      }
       await this.#makeRoom(bytes);
       const first = entries[0]?.number ?? this.#lastNumber + 1;
       const writer = await this.#writerFor(bytes, first);
@@ -197,7 +201,7 @@ export class Log {
   }
 
   #refuse(entries: readonly JournalEntry[]): void {
-    this.#parts.tell({ type: 'dropped', why: 'size', entries });
+    if (entries.length > 0) this.#parts.tell({ type: 'dropped', why: 'size', entries });
   }
 
   async #makeRoom(bytes: number): Promise<void> {
