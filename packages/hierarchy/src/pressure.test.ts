@@ -82,6 +82,20 @@ describe('memory pressure', () => {
     expect(warn.mock.calls.map(([text]) => String(text))).toEqual([expect.stringContaining('out of order')]);
   });
 
+  test('an L1 that holds next to nothing is not to blame: it keeps bounds with which it is of use', async () => {
+    const { clock, memory, l1, pressure } = make();
+    l1.size = 1;
+    l1.bytes = 40;
+    memory.used = 900_000;
+    pressure.filled(40);
+    await clock.advance(60_000);
+    // Between the thresholds nothing changes: it may stay so for good.
+    memory.used = 800_000;
+    await clock.advance(60_000);
+    expect(l1.bounds).toEqual({ maxEntries: 62, maxBytes: 6250 });
+    pressure.close();
+  });
+
   test('L1 shrinks step by step, down to its floor and no further', async () => {
     const { clock, memory, l1, pressure } = make();
     memory.used = 900_000;

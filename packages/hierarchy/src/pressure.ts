@@ -68,6 +68,9 @@ export interface PressureState {
 /** One step down leaves this share of what is held. */
 const STEP_DOWN = 0.75;
 
+/** L1 is not made smaller than that, unless that is more than `floor` of its bounds. */
+const LEAST = { entries: 64, bytes: 256 * 1024 } as const;
+
 /** One step up makes the bounds so many times as large. */
 const STEP_UP = 1.25;
 
@@ -124,8 +127,8 @@ export class Pressure {
     if (this.#hasGrown) this.#patience = Math.min(this.#patience * 2, MAX_PATIENCE);
     this.#hasGrown = false;
     this.#bound(
-      Math.max(1, Math.floor(Math.max(size * STEP_DOWN, this.#heldEntries * floor))),
-      Math.max(1, Math.floor(Math.max(bytes * STEP_DOWN, this.#heldBytes * floor))),
+      this.#stepDown(size, this.#heldEntries * floor, LEAST.entries, this.#options.maxEntries * floor),
+      this.#stepDown(bytes, this.#heldBytes * floor, LEAST.bytes, this.#options.maxBytes * floor),
     );
   }
 
@@ -133,6 +136,11 @@ export class Pressure {
     this.#options.clock.clearTimer(this.#timer);
     this.#lookAt = Number.POSITIVE_INFINITY;
     this.#enough = Number.POSITIVE_INFINITY;
+  }
+
+  /** What is next to nothing gives no room back, however small it becomes. */
+  #stepDown(present: number, floor: number, least: number, ofBounds: number): number {
+    return Math.max(1, Math.floor(Math.max(present * STEP_DOWN, floor, Math.min(least, ofBounds))));
   }
 
   #look(): void {
