@@ -1,0 +1,82 @@
+import { PoolError, PoolMisuseError } from '../errors.js';
+import { isFatal, type SqlResult } from './client.js';
+import type { QueryOptions, SqlTransaction } from './session.js';
+
+/** Options of {@link SqlPool.transaction}. */
+export interface TransactionOptions extends QueryOptions {
+  /** Default: what the server is set to, usually `read committed`. */
+  readonly isolation?: 'read committed' | 'repeatable read' | 'serializable' | undefined;
+  /** Writes are refused by the server. Default: false. */
+  readonly readOnly?: boolean | undefined;
+}
+
+/** The function returned, but the server had given the transaction up: a statement had failed, and its error was caught. */
+export class SqlRolledBackError extends PoolError {
+  constructor(pool: string) {
+    super(
+      'ERR_TIERWISE_POOL_ROLLED_BACK',
+      pool,
+      'the server rolled back instead of committing: a statement had failed',
+    );
+  }
+}
+
+/** The transaction is committed, but what should have been done after it failed. `cause` says why. */
+export class SqlAfterCommitError extends PoolError {
+  constructor(pool: string, cause: unknown) {
+    super('ERR_TIERWISE_POOL_AFTER_COMMIT', pool, 'the transaction is committed, but a task after it failed', {
+      cause,
+    });
+  }
+}
+
+type Run = (text: string, values?: readonly unknown[], options?: QueryOptions) => Promise<SqlResult<unknown>>;
+
+/** Runs `work` between BEGIN and COMMIT of one connection. Answers what is to be done after the commit, too. */
+export async function runTransaction<R>(
+  pool: string,
+  run: Run,
+  work: (tx: SqlTransaction) => Promise<R>,
+  options: TransactionOptions,
+): Promise<{ readonly result: R; readonly tasks: readonly (() => unknown)[]; readonly doubt?: { error: unknown } }> {
+  const tasks: (() => unknown)[] = [];
+  let over = false;
+  const alive = (): void => {
+    if (over) throw new PoolMisuseError(pool, 'the transaction is over');
+  };
+  const tx: SqlTransaction = {
+    query: async <Row>(text: string, values?: readonly unknown[], own?: QueryOptions) => {
+      alive();
+      return run(text, values, { signal: own?.signal ?? options.signal }) as Promise<SqlResult<Row>>;
+    },
+    afterCommit: (task) => {
+      alive();
+      tasks.push(task);
+    },
+  };
+  await run(begin(options), [], { signal: options.signal });
+  let result: R;
+  try {
+    result = await work(tx);
+    options.signal?.throwIfAborted();
+  } catch (error) {
+    over = true;
+    // What counts is the first error. A connection that cannot even roll back is given up, which rolls back, too.
+    await run('ROLLBACK').catch(() => {});
+    throw error;
+  }
+  over = true;
+  try {
+    const { command } = await run('COMMIT');
+    if (command === 'ROLLBACK') throw new SqlRolledBackError(pool);
+  } catch (error) {
+    if (error instanceof SqlRolledBackError || !isFatal(error)) throw error;
+    return { result, tasks, doubt: { error } };
+  }
+  return { result, tasks };
+}
+
+function begin({ isolation, readOnly }: TransactionOptions): string {
+  const modes = [isolation && `ISOLATION LEVEL ${isolation.toUpperCase()}`, readOnly && 'READ ONLY'].filter(Boolean);
+  return ['BEGIN', ...modes].join(' ');
+}
