@@ -1,5 +1,6 @@
 import { readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { JournalRecord } from '@tierwise/hierarchy';
 import { describe, expect, test } from 'vitest';
 import { HeldDisk } from '../test/held-disk.js';
 import { ManualClock } from '../test/manual-clock.js';
@@ -8,7 +9,7 @@ import { systemClock } from './clock.js';
 import { nodeDisk } from './disk.js';
 import { createFileJournal } from './file-journal.js';
 import { type FileJournalOptions, fileJournal } from './index.js';
-import { lockDirectory } from './lock.js';
+import { type LockDirectory, lockDirectory } from './lock.js';
 
 const segmentsIn = (directory: string) => readdirSync(directory).filter((name) => name.endsWith('.twj'));
 
@@ -501,4 +502,25 @@ test('what was settled while a record was refused for its size is known to be se
   await refused;
   await journal.close();
   expect(keysOf((await opened(fileJournal(options))).found)).toEqual(['waits']);
+});
+
+test('a clock that was set back does not put what was appended later first, though the log could not be opened at once', async () => {
+  const directory = temporaryDirectory();
+  const appendAt = async (now: number, record: JournalRecord): Promise<void> => {
+    let attempts = 0;
+    const lock: LockDirectory = async (path) => {
+      attempts += 1;
+      if (attempts === 1) throw new Error('in use');
+      return lockDirectory(path);
+    };
+    const parts = { disk: nodeDisk, clock: { ...systemClock, now: () => now }, lock, random: () => 0 };
+    const { journal, host } = await opened(createFileJournal({ directory }, parts));
+    await journal.append([record]);
+    await host.heard('recovered');
+    await journal.close();
+  };
+  const now = Date.now();
+  await appendAt(now, deletion('earlier'));
+  await appendAt(now - 3_600_000, deletion('later'));
+  expect(keysOf((await opened(fileJournal({ directory }))).found)).toEqual(['earlier', 'later']);
 });

@@ -10,6 +10,7 @@ import { Backlog } from './backlog.js';
 import { type Clock, systemClock } from './clock.js';
 import { type Disk, nodeDisk } from './disk.js';
 import { JournalError } from './errors.js';
+import { parseName } from './format.js';
 import { type LockDirectory, lockDirectory } from './lock.js';
 import { Log, type LogParts } from './log.js';
 import { type FileJournalOptions, type ResolvedOptions, resolveOptions } from './options.js';
@@ -28,6 +29,9 @@ const BYTES_A_WRITE = 1 << 20;
 
 /** How long a failing disk is left alone, in milliseconds: from the first to the last. */
 const RETRY_MS = { first: 100, last: 30_000 } as const;
+
+/** More than one segment can hold. */
+const NUMBERS_A_SEGMENT = 2 ** 32;
 
 /** Opening reads the whole log, so it may take so many times as long as a write. */
 const OPENING = 10;
@@ -159,6 +163,7 @@ class FileJournal implements Journal {
       }
       this.#recover();
     } catch (error) {
+      if (this.#opened !== undefined) await this.#within(this.#countAboveSegments());
       this.#fail(error);
       await this.#leaveAlone();
     }
@@ -199,6 +204,14 @@ class FileJournal implements Journal {
     if (this.#opened === undefined) this.#late = [...this.#late, ...found];
     this.#opened?.(found);
     this.#opened = undefined;
+  }
+
+  /** Above all numbers of a log that cannot be read now, as far as names tell: its clock may have been ahead of ours. */
+  async #countAboveSegments(): Promise<void> {
+    const names = await this.#parts.disk.list(this.#options.directory).catch(() => []);
+    for (const name of names) {
+      this.#lastNumber = Math.max(this.#lastNumber, (parseName(name)?.first ?? 0) + NUMBERS_A_SEGMENT);
+    }
   }
 
   /** From now on, records are in memory alone. */
