@@ -95,7 +95,9 @@ it('rejects who has waited too long for a free connection, and never sends that 
   held[1]?.end();
   await (await third).body.dump();
   expect(origin.hits).toEqual(['GET /1', 'GET /3']);
-  expect(pool.stats()[origin.url]).toMatchObject({ borrowed: 0, waiting: 0, errors: { timeout: 1 } });
+  const { errors, ...stats } = pool.stats()[origin.url] ?? expect.fail();
+  expect(stats).toMatchObject({ borrowed: 0, waiting: 0 });
+  expect(Object.entries(errors).filter(([, count]) => count !== 0)).toEqual([['timeout', 1]]);
 });
 
 it('waits as long as Retry-After asks before a GET is sent again', async () => {
@@ -141,8 +143,8 @@ it('sends a GET again whose connection was reset, and never a POST', async () =>
   });
   const pool = open({ retry: { firstMs: 0 } });
   expect(await (await pool.fetch(origin.url)).text()).toBe('well');
-  const cause = await causeOf(pool.fetch(origin.url, { method: 'POST', body: 'x' }));
-  expect(cause).toMatchObject({ code: expect.stringMatching(/ECONNRESET|UND_ERR_SOCKET/) });
+  const lost = { code: expect.stringMatching(/ECONNRESET|UND_ERR_SOCKET/) };
+  await expect(pool.request(origin.url, { method: 'POST', body: 'x' })).rejects.toMatchObject(lost);
   expect(origin.hits).toEqual(['GET /', 'GET /', 'POST /']);
 });
 
