@@ -289,6 +289,47 @@ describe.each(GROUNDS)('a transaction %s', (_, make) => {
     ]);
   });
 
+  test('ends when its signal aborts: at once, with nothing done, whatever its work does afterwards', async () => {
+    const cache = await make();
+    const gone = new AbortController();
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const afterwards: unknown[] = [];
+    const transaction = cache.transaction(
+      async (tx) => {
+        tx.set('k', 1);
+        await held;
+        afterwards.push(await tx.get('k').catch((error: unknown) => error));
+      },
+      { signal: gone.signal },
+    );
+    await settle();
+    gone.abort(new Error('gone'));
+    await expect(transaction).rejects.toThrow('gone');
+    goOn();
+    await settle();
+    expect(afterwards).toEqual([expect.any(TransactionClosedError)]);
+    expect(await cache.get('k')).toBeUndefined();
+    await expect(cache.transaction((tx) => tx.set('k', 1), { signal: gone.signal })).rejects.toThrow('gone');
+    expect(await cache.get('k')).toBeUndefined();
+  });
+
+  test('whose signal aborts in its last moment, by its own work, is not committed', async () => {
+    const cache = await make();
+    const gone = new AbortController();
+    const transaction = cache.transaction(
+      (tx) => {
+        tx.set('k', 1);
+        gone.abort(new Error('gone'));
+      },
+      { signal: gone.signal },
+    );
+    await expect(transaction).rejects.toThrow('gone');
+    expect(await cache.get('k')).toBeUndefined();
+  });
+
   test('refuses retries that make no sense, and what is no function', async () => {
     const cache = await make();
     for (const retries of [-1, 1.5, Number.NaN, 101, '3' as unknown as number]) {

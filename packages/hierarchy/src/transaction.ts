@@ -1,3 +1,4 @@
+import { untilAborted } from './abort.js';
 import { checkFunction, checkNames } from './check.js';
 import { Entry } from './entry.js';
 import { InvalidOptionError, InvalidValueError } from './errors.js';
@@ -19,6 +20,8 @@ const PAUSE_MS = { first: 4, longest: 250 } as const;
 export interface TransactionOptions {
   /** How often a transaction that met a conflict is begun anew, 0 to 100. Default 5. */
   readonly retries?: number | undefined;
+  /** Ends the wait and rolls back, up to the moment when the commit is sent: that one is waited for, since it may have been done. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -187,10 +190,12 @@ export async function runTransaction<T>(
 ): Promise<T> {
   checkFunction('what transaction() runs', work);
   const retries = checkRetries(options);
+  const signal = options?.signal;
   for (let attempt = 0; ; attempt++) {
     const transaction = new Transaction(space, policy);
     try {
-      const result = await work(transaction);
+      signal?.throwIfAborted();
+      const result = await untilAborted((async () => work(transaction))(), signal);
       if (transaction.conflict !== undefined) throw transaction.conflict;
       // It may have ended it by itself.
       if (transaction.isOpen) await transaction.commit();
@@ -201,12 +206,12 @@ export async function runTransaction<T>(
       if (transaction.conflict === undefined) throw error;
       if (attempt >= retries) throw transaction.conflict;
     }
-    await pause(space, attempt);
+    await untilAborted(pause(space, attempt), signal);
   }
 }
 
 function checkRetries(options: TransactionOptions | undefined): number {
-  checkNames('transaction()', options, ['retries']);
+  checkNames('transaction()', options, ['retries', 'signal']);
   const retries = options?.retries ?? 5;
   if (Number.isInteger(retries) && retries >= 0 && retries <= 100) return retries;
   throw new InvalidOptionError(`retries must be a whole number from 0 to 100, not ${retries}`);
