@@ -1,0 +1,3 @@
+export type { PooledClientOptions, RedisConnection } from './client.js';
+export { type RedisPool, type RedisPoolOptions, type RedisPoolStats, redisPool } from './redis-pool.js';
+export { redisPoolSettings } from './settings.js';

@@ -1,0 +1,158 @@
+import { PoolOptionError } from '../errors.js';
+import type { PoolListener } from '../events.js';
+import { type PoolLimits, resolveLimits } from '../options.js';
+import { type AcquireOptions, ConnectionPool } from '../pool.js';
+import type { PoolStats } from '../pool-stats.js';
+import {
+  connected,
+  disconnected,
+  isOpen,
+  isSubscriber,
+  type PooledClientOptions,
+  type RedisConnection,
+} from './client.js';
+import { SharedLanes } from './shared.js';
+
+/** Options of {@link redisPool}. Sizes and times are those of the exclusive connections; `name` is `redis` by default. */
+export interface RedisPoolOptions<C extends RedisConnection> extends PoolLimits {
+  /**
+   * Makes a client of ioredis, with these options among its own: `(options) => new Redis({ ...options, host })`, with `sentinels` and `name` for
+   * Sentinel. For Cluster, which has no exclusive connections of its own, `kind` says what the client is for:
+   *
+   * ```ts
+   * client: (options, kind) => kind === 'exclusive' ? new Redis({ ...options, ...node })
+   *   : new Cluster(nodes, { lazyConnect: true, enableOfflineQueue: false, redisOptions: options, clusterRetryStrategy: () => null })
+   * ```
+   */
+  readonly client: (options: PooledClientOptions, kind: 'shared' | 'exclusive') => C;
+  /** How many shared connections there may be, 1 to 1,000. One is enough for most loads. Default: 1. */
+  readonly shared?: number | undefined;
+  /** How long a shared connection may owe an answer before it counts as dead, in milliseconds. Default: 10,000. */
+  readonly silence?: number | undefined;
+}
+
+/** How a Redis pool is. */
+export interface RedisPoolStats {
+  /** The shared connections: what is `borrowed` is in use by everybody. `calls`: how many are under way on them. */
+  readonly shared: PoolStats & { readonly calls: number };
+  readonly exclusive: PoolStats;
+}
+
+/** A pool of connections to Redis or Valkey. */
+export interface RedisPool<C extends RedisConnection> {
+  /**
+   * Runs `fn` on the shared connection with the fewest calls under way: for everything that does not change the state of a connection and does not block.
+   *
+   * Rejects with what `fn` rejects with; with a {@link PoolConnectError} or {@link PoolTimeoutError} if there is no connection.
+   */
+  shared<R>(fn: (client: C) => R | Promise<R>): Promise<R>;
+  /**
+   * Runs `fn` on a connection of its own: for WATCH and MULTI, blocking commands and subscriptions. It is lent again only if it is as it was: nobody
+   * subscribed, no transaction open. If `fn` rejects, it is ended.
+   *
+   * @param options - `signal` ends what `fn` waits for, too, by ending the connection.
+   */
+  exclusive<R>(fn: (client: C) => R | Promise<R>, options?: AcquireOptions): Promise<R>;
+  /** Makes exclusive connections until there are `min`. */
+  warmUp(): Promise<void>;
+  /** Ends everything; exclusive connections may be given back until `deadline` (milliseconds, default `drainTimeout`), and shared calls go on until then. */
+  close(options?: { readonly deadline?: number | undefined }): Promise<void>;
+  stats(): RedisPoolStats;
+  /** Hears of both kinds; the pool `<name>.shared` is the shared ones'. */
+  on(listener: PoolListener): () => void;
+}
+
+/** A pool for ioredis. Connects when something is asked. Throws a {@link PoolOptionError}. */
+export function redisPool<C extends RedisConnection>({
+  client: newClient,
+  shared = 1,
+  silence = 10_000,
+  ...given
+}: RedisPoolOptions<C>): RedisPool<C> {
+  const limits = resolveLimits({ ...given, name: given.name ?? 'redis' });
+  const { name, connectTimeout } = limits;
+  wholeNumber(name, 'shared', shared, 1_000);
+  wholeNumber(name, 'silence', silence, 86_400_000);
+  const options: PooledClientOptions = {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResubscribe: false,
+    enableReadyCheck: false,
+    connectTimeout,
+    retryStrategy: () => null,
+  };
+  const exclusive = new ConnectionPool<C>({
+    ...limits,
+    create: (context) => connected(newClient(options, 'exclusive'), context),
+    destroy: disconnected,
+    // The client knows of its socket's end at once: asking it costs no round trip.
+    validate: isOpen,
+    check: async (client) => (await client.ping()) === 'PONG',
+  });
+  const sharedPool: ConnectionPool<C> = new ConnectionPool<C>({
+    ...limits,
+    name: `${name}.shared`,
+    min: 0,
+    max: shared,
+    create: async ({ signal, lost }) => {
+      const client = newClient({ ...options, socketTimeout: silence }, 'shared');
+      const onLost = (error?: unknown): void => {
+        lost(error);
+        lanes.lost(client);
+      };
+      return connected(client, { signal, lost: onLost });
+    },
+    destroy: disconnected,
+  });
+  const lanes = new SharedLanes(sharedPool, shared);
+
+  return {
+    shared: (fn) => lanes.use(fn),
+    exclusive: async (fn, own = {}) => {
+      const client = await exclusive.acquire(own);
+      const cut = (): void => client.disconnect();
+      own.signal?.addEventListener('abort', cut, { once: true });
+      let fit = false;
+      try {
+        own.signal?.throwIfAborted();
+        const result = await fn(client);
+        fit = await isClean(client);
+        return result;
+      } catch (error) {
+        throw own.signal?.aborted ? own.signal.reason : error;
+      } finally {
+        own.signal?.removeEventListener('abort', cut);
+        exclusive.release(client, { discard: !fit });
+      }
+    },
+    warmUp: () => exclusive.warmUp(),
+    close: async (own) => {
+      await exclusive.close(own);
+      lanes.close();
+      await sharedPool.close({ deadline: 0 });
+    },
+    stats: () => ({ shared: { ...sharedPool.stats(), calls: lanes.calls }, exclusive: exclusive.stats() }),
+    on: (listener) => {
+      const offs = [exclusive.on(listener), sharedPool.on(listener)];
+      return () => {
+        for (const off of offs) off();
+      };
+    },
+  };
+}
+
+/** Forgets what was watched. Within MULTI the answer is `QUEUED`: such a connection is not for others, nor is that of a subscriber. */
+async function isClean(client: RedisConnection): Promise<boolean> {
+  try {
+    return !isSubscriber(client) && isOpen(client) && (await client.unwatch()) === 'OK';
+  } catch {
+    return false;
+  }
+}
+
+function wholeNumber(pool: string, name: string, value: number, most: number): void {
+  if (!Number.isSafeInteger(value) || value < 1 || value > most) {
+    throw new PoolOptionError(pool, `${name} must be a whole number from 1 to ${most}, not ${String(value)}`);
+  }
+}

@@ -1,0 +1,85 @@
+import { PoolClosedError } from '../errors.js';
+import type { ConnectionPool } from '../pool.js';
+import { isOpen, type RedisConnection } from './client.js';
+
+/** One of the shared connections, or the place for one. */
+interface Lane<C> {
+  /** Calls that are under way on it. */
+  calls: number;
+  client: C | undefined;
+  connecting: Promise<C> | undefined;
+}
+
+/** Connections on which many calls are under way at once, each pipelined behind the others. */
+export class SharedLanes<C extends RedisConnection> {
+  readonly #pool: ConnectionPool<C>;
+  readonly #lanes: readonly Lane<C>[];
+  #closed = false;
+
+  /** @param pool - lends the connections, which are kept for as long as they live. */
+  constructor(pool: ConnectionPool<C>, count: number) {
+    this.#pool = pool;
+    this.#lanes = Array.from({ length: count }, () => ({ calls: 0, client: undefined, connecting: undefined }));
+  }
+
+  /** Calls that are under way. */
+  get calls(): number {
+    return this.#lanes.reduce((sum, lane) => sum + lane.calls, 0);
+  }
+
+  async use<R>(fn: (client: C) => R | Promise<R>): Promise<R> {
+    if (this.#closed) throw new PoolClosedError(this.#pool.name);
+    const lane = this.#leastLoaded();
+    lane.calls++;
+    try {
+      const client = lane.client && isOpen(lane.client) ? lane.client : await this.#connect(lane);
+      return await fn(client);
+    } finally {
+      lane.calls--;
+    }
+  }
+
+  /** Nothing new is taken; what is lent goes back, so that its pool can close. Calls under way are given up. */
+  close(): void {
+    this.#closed = true;
+    for (const lane of this.#lanes) this.#giveUp(lane);
+  }
+
+  /** A connection ended by itself: it goes back at once, although calls are still being rejected on it. */
+  lost(client: C): void {
+    const lane = this.#lanes.find((it) => it.client === client);
+    if (lane) this.#giveUp(lane);
+  }
+
+  #leastLoaded(): Lane<C> {
+    const [first, ...others] = this.#lanes;
+    if (!first) throw new Error('there is at least one lane');
+    return others.reduce((least, lane) => (lane.calls < least.calls ? lane : least), first);
+  }
+
+  /** Who comes while a lane connects waits for the same connection. */
+  #connect(lane: Lane<C>): Promise<C> {
+    this.#giveUp(lane);
+    lane.connecting ??= this.#borrow(lane).finally(() => {
+      lane.connecting = undefined;
+    });
+    return lane.connecting;
+  }
+
+  async #borrow(lane: Lane<C>): Promise<C> {
+    const client = await this.#pool.acquire();
+    if (this.#closed) {
+      this.#pool.release(client, { discard: true });
+      throw new PoolClosedError(this.#pool.name);
+    }
+    lane.client = client;
+    return client;
+  }
+
+  #giveUp(lane: Lane<C>): void {
+    const { client } = lane;
+    if (!client) return;
+    lane.client = undefined;
+    this.#pool.release(client, { discard: true });
+  }
+}
