@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { PoolClosedError } from '../errors.js';
 import { PoolEvents, type PoolListener } from '../events.js';
 import { countingConnector } from './connector.js';
-import { limiting } from './limit.js';
+import { closing, type LimitContext, limiting } from './limit.js';
 import { checkHttpPoolOptions, type HttpPoolOptions } from './options.js';
 import { Origin, type OriginStats } from './origin.js';
 import { originName } from './origin-name.js';
@@ -67,14 +67,15 @@ class UndiciPool implements HttpPool {
     this.#agent = new Agent({ factory: (origin) => this.#connectionsTo(originName(origin)) });
     const { retry = {} } = options;
     const { times = 2, firstMs = 100, maxMs = 10_000, statuses = [429, 502, 503, 504] } = retry || { times: 0 };
+    const limits: LimitContext = {
+      pool: this.#name,
+      clock: this.#clock,
+      acquireTimeout: options.acquireTimeout ?? 30_000,
+      originOf: (name) => this.#origin(name),
+      isClosed: () => this.#closing !== undefined,
+    };
     const dispatcher = this.#agent.compose(
-      limiting({
-        pool: this.#name,
-        clock: this.#clock,
-        acquireTimeout: options.acquireTimeout ?? 30_000,
-        originOf: (name) => this.#origin(name),
-        isClosed: () => this.#closing !== undefined,
-      }),
+      limiting(limits),
       retrying({
         clock: this.#clock,
         times,
@@ -90,6 +91,7 @@ class UndiciPool implements HttpPool {
         },
       }),
       ...(options.cache?.interceptors() ?? []),
+      closing(limits),
     );
     this.dispatcher = dispatcher;
     this.fetch = (input, init) => undiciFetch(input, { ...init, dispatcher });

@@ -19,6 +19,15 @@ export interface LimitContext {
   readonly isClosed: () => boolean;
 }
 
+/** Around everything else, so that a closed pool does not even answer from a cache. */
+export function closing({ pool, isClosed }: LimitContext): Dispatcher.DispatcherComposeInterceptor {
+  return (dispatch) => (options, handler) => {
+    if (!isClosed()) return dispatch(options, handler);
+    handler.onResponseError?.(NO_CONTROLLER, new PoolClosedError(pool));
+    return true;
+  };
+}
+
 /** What says that an origin is down, though it answers. */
 const DOWN = new Set([502, 503, 504]);
 

@@ -15,7 +15,7 @@ export class Fill {
   readonly done: Promise<boolean>;
   #decide: (outcome: { readonly value: unknown; readonly options: FillOptions } | undefined) => void = () => {};
 
-  constructor(hierarchy: ResponseHierarchy, tags: readonly string[], timeoutMs: number) {
+  constructor(hierarchy: ResponseHierarchy, timeoutMs: number) {
     const outcome = new Promise<{ readonly value: unknown; readonly options: FillOptions } | undefined>((resolve) => {
       this.#decide = resolve;
     });
@@ -33,7 +33,7 @@ export class Fill {
         context.setOptions(kept.options);
         return kept.value;
       },
-      { tags, loadTimeout: { hard: timeoutMs, late: 0 } },
+      { loadTimeout: { hard: timeoutMs, late: 0 } },
     );
     this.done = loading.then(
       (value) => value !== undefined,

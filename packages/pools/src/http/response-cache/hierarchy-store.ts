@@ -47,8 +47,8 @@ export class HierarchyStore {
   }
 
   /** Called before a request is sent whose answer may be kept. */
-  begin(origin: string, path: string): Fill {
-    return new Fill(this.#hierarchy, tagsOf(origin, path), this.#fillTimeout);
+  begin(): Fill {
+    return new Fill(this.#hierarchy, this.#fillTimeout);
   }
 
   /** Runs `deliver`, in which undici may ask for a stream to write to: what it writes is the result of `fill`. */
@@ -210,7 +210,7 @@ function toResult(
     cachedAt: filledAt - kept.ageMs,
     staleAt: filledAt + kept.freshMs,
     deleteAt: filledAt + kept.keepMs,
-    // A copy: who reads it may write into it.
-    body: [Buffer.from(kept.body)],
+    // Ours to hand out: a hierarchy never hands out the same bytes twice.
+    body: [Buffer.from(kept.body.buffer, kept.body.byteOffset, kept.body.byteLength)],
   };
 }

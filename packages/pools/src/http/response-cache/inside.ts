@@ -1,5 +1,4 @@
 import type { Dispatcher } from 'undici';
-import { PoolClosedError } from '../../errors.js';
 import { NO_CONTROLLER } from '../no-controller.js';
 import { originName } from '../origin-name.js';
 import { exchangeOf } from './exchange.js';
@@ -33,7 +32,7 @@ export function inside(store: HierarchyStore): Dispatcher.DispatcherComposeInter
       done = () => refreshing.delete(name);
     }
     const send = async () => {
-      const fill = store.begin(key.origin, key.path);
+      const fill = store.begin();
       const validates = key.headers?.['if-none-match'] ?? key.headers?.['if-modified-since'];
       const stored = validates === undefined ? undefined : await store.get(key);
       await fill.begun;
@@ -62,6 +61,7 @@ interface FillingOptions {
 class FillingResponse implements Handler {
   readonly #options: FillingOptions;
   readonly #handler: Handler;
+  #answered = false;
   /** What the caller gets in the place of what comes from the network. */
   #instead: 'stored' | 'nothing' | undefined;
 
@@ -86,6 +86,7 @@ class FillingResponse implements Handler {
       this.#handler.onResponseStart?.(...args);
       return;
     }
+    this.#answered = true;
     store.filling(fill, () => {
       if (status === 304 && stored !== undefined && isNewsOf(stored, key.headers, headers)) {
         // undici 7.30.2 answers with the stored response but does not make it fresh again, and drops it where the 304 says how
@@ -114,8 +115,8 @@ class FillingResponse implements Handler {
   onResponseError(controller: Controller, error: Error): void {
     const { stored, key, handler } = this.#options;
     this.#end();
-    const aborted = controller.aborted || error.name === 'AbortError' || error instanceof PoolClosedError;
-    if (this.#instead === undefined && !aborted && stored !== undefined && mayAnswerForError(stored, key.headers)) {
+    const aborted = controller.aborted || error.name === 'AbortError';
+    if (!this.#answered && !aborted && stored !== undefined && mayAnswerForError(stored, key.headers)) {
       // An origin that cannot be reached is an error as well (RFC 5861, 4); undici 7.30.2 only knows answers from 500 to 504.
       this.#instead = 'nothing';
       handler.onResponseStart?.(controller, 504, {}, 'Gateway Timeout');

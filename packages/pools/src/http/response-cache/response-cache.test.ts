@@ -1,8 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createHierarchy } from '@tierwise/hierarchy';
 import { MemoryStore } from '@tierwise/l2/memory';
-import { afterEach, expect, it, vi } from 'vitest';
+import { request } from 'undici';
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { cachingNode } from '../../../test/caching.js';
 import { originServer } from '../../../test/origin-server.js';
+import { PoolClosedError } from '../../errors.js';
+import type { ResponseHierarchy } from './hierarchy-type.js';
 
 /** An origin whose every answer is another: which one a caller got says whether it was asked. */
 function counting(
@@ -79,9 +83,12 @@ it('never answers a second time with Vary: *', async () => {
 });
 
 it('asks with the validator of a stale response, and keeps it for another life after a 304', async () => {
-  const origin = await counting({ 'cache-control': 'max-age=10', etag: '"a"' }, (request, response) => {
+  const kept = { 'cache-control': 'max-age=10', etag: '"a"', 'content-type': 'text/plain' };
+  const origin = await counting(kept, (request, response) => {
     if (request.headers['if-none-match'] !== '"a"') return false;
-    response.writeHead(304, { 'cache-control': 'max-age=10', etag: '"a"', 'x-seen': 'yes' }).end();
+    response
+      .writeHead(304, { 'content-type': 'text/x-other', 'cache-control': 'max-age=10', etag: '"a"', 'x-seen': 'yes' })
+      .end();
     return true;
   });
   atRest();
@@ -93,18 +100,20 @@ it('asks with the validator of a stale response, and keeps it for another life a
     [200, '1', 'yes', null],
   );
   expect(origin.hits.length).toBe(2);
+  expect(confirmed.headers.get('content-type')).toBe('text/plain');
   wait(5);
   expect((await get(origin.url)).text).toBe('1');
   expect(origin.hits.length).toBe(2);
 });
 
 it('keeps a response for another life after a 304 that says nothing but so', async () => {
-  const origin = await counting({ 'cache-control': 'max-age=10', etag: '"a"' }, (request, response) => {
+  atRest();
+  const date = new Date().toUTCString();
+  const origin = await counting({ 'cache-control': 'max-age=10', etag: '"a"', date }, (request, response) => {
     if (request.headers['if-none-match'] !== '"a"') return false;
     response.writeHead(304).end();
     return true;
   });
-  atRest();
   const { get } = cachingNode();
   await get(origin.url);
   wait(11);
@@ -301,4 +310,107 @@ it('hands out bodies that nobody can change for others', async () => {
   await get(origin.url);
   for await (const chunk of (await pool.request(origin.url)).body) (chunk as Buffer).fill('!');
   expect((await get(origin.url)).text).toBe('1');
+});
+
+it('answers who asks right after, though what was received is still being stored', async () => {
+  const origin = await counting({ 'cache-control': 'max-age=60' });
+  const { pool } = cachingNode();
+  for (let i = 0; i < 2; i++) expect(await (await pool.fetch(origin.url)).text()).toBe('1');
+});
+
+it('keeps both of two variants that are received at once', async () => {
+  const origin = await counting({ 'cache-control': 'max-age=60', vary: 'accept-language' });
+  const { get } = cachingNode();
+  const both = () => Promise.all(['de', 'fr'].map((language) => get(origin.url, { 'accept-language': language })));
+  await both();
+  await both();
+  expect(origin.hits.length).toBe(2);
+});
+
+it('keeps what it has when what should replace it breaks off', async () => {
+  const directives = { 'cache-control': 'max-age=10, stale-if-error=60' };
+  const origin = await counting(directives, (request, response) => {
+    if (origin.hits.length === 1) return false;
+    if (origin.hits.length === 2) {
+      response.writeHead(200, directives);
+      response.write('half', () => request.socket.resetAndDestroy());
+    } else {
+      request.socket.resetAndDestroy();
+    }
+    return true;
+  });
+  atRest();
+  const { get } = cachingNode();
+  await get(origin.url);
+  wait(11);
+  await expect(get(origin.url)).rejects.toThrow();
+  expect((await get(origin.url)).text).toBe('1');
+});
+
+it('sends nothing before the hierarchy counts invalidations for it', async () => {
+  const origin = await counting({ 'cache-control': 'max-age=60' });
+  const real = createHierarchy({ namespace: 'slow' });
+  onTestFinished(() => real.close());
+  const hierarchy: ResponseHierarchy = {
+    getEntry: (key) => real.getEntry(key),
+    set: (...args) => real.set(...args),
+    invalidateTags: (tags) => real.invalidateTags(tags),
+    refresh: async (...args) => {
+      await (await request(`${origin.url}/first`)).body.dump();
+      return real.refresh(...args);
+    },
+  };
+  const { get } = cachingNode(undefined, { hierarchy });
+  await get(`${origin.url}/then`);
+  expect(origin.hits).toEqual(['GET /first', 'GET /then']);
+});
+
+it('goes to the origin when the hierarchy has failed', async () => {
+  const origin = await counting({ 'cache-control': 'max-age=60' });
+  const hierarchy = createHierarchy({ namespace: 'closed' });
+  await hierarchy.close();
+  const { get } = cachingNode(undefined, { hierarchy });
+  expect([(await get(origin.url)).text, (await get(origin.url)).text]).toEqual(['1', '2']);
+});
+
+it('hands nothing out of the cache when the pool is closed', async () => {
+  const origin = await counting({ 'cache-control': 'max-age=60' });
+  const { get, pool } = cachingNode();
+  await get(origin.url);
+  await pool.close();
+  await expect(pool.request(origin.url)).rejects.toThrow(PoolClosedError);
+});
+
+it('asks anew where a 304 confirms another response than the one that is kept', async () => {
+  const origin = await counting({ 'cache-control': 'max-age=10', etag: '"a"' }, (request, response) => {
+    if (request.headers['if-none-match'] === undefined) return false;
+    response.writeHead(304, { etag: '"b"' }).end();
+    return true;
+  });
+  atRest();
+  const { get } = cachingNode();
+  await get(origin.url);
+  wait(11);
+  expect((await get(origin.url)).text).toBe('3');
+});
+
+it('hands on what a PUT was answered only when the hierarchy has been told', async () => {
+  const origin = await counting({});
+  const real = createHierarchy({ namespace: 'slow' });
+  onTestFinished(() => real.close());
+  const order: string[] = [];
+  const hierarchy: ResponseHierarchy = {
+    getEntry: (key) => real.getEntry(key),
+    set: (...args) => real.set(...args),
+    refresh: (...args) => real.refresh(...args),
+    invalidateTags: async (tags) => {
+      await (await request(origin.url)).body.dump();
+      order.push(`told of ${tags}`);
+    },
+  };
+  const { pool } = cachingNode(undefined, { hierarchy });
+  expect(await (await pool.fetch(`${origin.url}/a`, { method: 'PUT' })).text()).toBe('1');
+  order.push('answered');
+  expect(order.at(-1)).toBe('answered');
+  expect(order).toContain(`told of ${origin.url}/a`);
 });
