@@ -4,7 +4,7 @@ import type { Core } from './core.js';
 import type { Events } from './events.js';
 
 /** Hears of every set, touch, deletion and invalidation, right after it took effect and before its caller does. `null`: by tags, or all. */
-export function watchChanges(
+function watchChanges(
   events: Events,
   onChange: (namespace: string, keys: readonly string[] | null) => void,
 ): () => void {
