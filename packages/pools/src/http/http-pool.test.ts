@@ -100,6 +100,24 @@ it('rejects who has waited too long for a free connection, and never sends that 
   expect(Object.entries(errors).filter(([, count]) => count !== 0)).toEqual([['timeout', 1]]);
 });
 
+it('counts the wait of each of a burst, though a connection was free when it came', async () => {
+  const { origin, held, reached } = await heldOrigin();
+  const clock = new DrivenClock();
+  const pool = open({ connections: 1, acquireTimeout: 500, clock });
+  const before = pool.request(origin.url);
+  await reached(1);
+  held[0]?.end();
+  await (await before).body.dump();
+  const burst = [1, 2, 3].map(() => pool.request(origin.url).catch((error) => error));
+  await reached(2);
+  clock.advance(500);
+  expect(await burst[1]).toBeInstanceOf(PoolTimeoutError);
+  expect(await burst[2]).toBeInstanceOf(PoolTimeoutError);
+  held[1]?.end();
+  await (await burst[0]).body.dump();
+  expect(origin.hits.length).toBe(2);
+});
+
 it('waits as long as Retry-After asks before a GET is sent again', async () => {
   const origin = await originServer((_request, response) => {
     if (origin.hits.length === 1) response.writeHead(503, { 'retry-after': '7' }).end('busy');

@@ -165,7 +165,7 @@ class UndiciPool implements HttpPool {
     const breaker = this.#options.breaker ?? {};
     const failures = breaker === false ? Number.POSITIVE_INFINITY : (breaker.failures ?? 5);
     const openMs = breaker === false ? 0 : (breaker.openMs ?? 5_000);
-    const limits = { maxInFlight: connections + maxWaiting, maxWaiting, failures, openMs };
+    const limits = { connections, maxWaiting, failures, openMs };
     const origin = new Origin(name, `${this.#name} ${name}`, limits, this.#clock, this.#events);
     this.#origins.set(name, origin);
     return origin;

@@ -41,7 +41,7 @@ export function limiting(context: LimitContext): Dispatcher.DispatcherComposeInt
       return true;
     };
     if (context.isClosed()) return refuse('closed', new PoolClosedError(context.pool));
-    if (origin.inFlight >= origin.maxInFlight) {
+    if (origin.inFlight >= origin.connections + origin.maxWaiting) {
       return refuse('exhausted', new PoolExhaustedError(origin.pool, origin.maxWaiting));
     }
     const era = origin.breaker.enter();
@@ -75,10 +75,11 @@ class Tracked implements Handler {
     this.#origin = origin;
     this.#era = era;
     this.#handler = handler;
-    this.#hit = origin.idle > 0;
+    // Not by what is borrowed: of a burst, none has reached a connection yet.
+    this.#hit = origin.inFlight < origin.sockets;
     this.#since = context.clock.now();
     // Connecting has a limit of its own: only who waits for others' requests needs a timer.
-    const waits = !this.#hit && origin.borrowed > 0;
+    const waits = origin.inFlight >= origin.connections;
     origin.inFlight++;
     if (waits) this.#timer = context.clock.setTimer(() => this.#tooLate(), context.acquireTimeout);
   }

@@ -19,7 +19,7 @@ const CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
 export class Origin {
   readonly name: string;
   readonly pool: string;
-  readonly maxInFlight: number;
+  readonly connections: number;
   readonly maxWaiting: number;
   readonly breaker: Breaker;
   readonly counters = new PoolCounters();
@@ -38,7 +38,7 @@ export class Origin {
     name: string,
     pool: string,
     limits: {
-      readonly maxInFlight: number;
+      readonly connections: number;
       readonly maxWaiting: number;
       readonly failures: number;
       readonly openMs: number;
@@ -48,7 +48,7 @@ export class Origin {
   ) {
     this.name = name;
     this.pool = pool;
-    this.maxInFlight = limits.maxInFlight;
+    this.connections = limits.connections;
     this.maxWaiting = limits.maxWaiting;
     this.breaker = new Breaker(clock, limits.failures, limits.openMs);
     this.#events = events;

@@ -318,13 +318,38 @@ it('answers who asks right after, though what was received is still being stored
   for (let i = 0; i < 2; i++) expect(await (await pool.fetch(origin.url)).text()).toBe('1');
 });
 
-it('keeps both of two variants that are received at once', async () => {
-  const origin = await counting({ 'cache-control': 'max-age=60', vary: 'accept-language' });
-  const { get } = cachingNode();
+/** A hierarchy with some of its calls in the test's hands. */
+function hierarchyWith(change: (real: ResponseHierarchy) => Partial<ResponseHierarchy>): ResponseHierarchy {
+  const real = createHierarchy({ namespace: 'changed' });
+  onTestFinished(() => real.close());
+  return {
+    getEntry: (key) => real.getEntry(key),
+    set: (...args) => real.set(...args),
+    refresh: (...args) => real.refresh(...args),
+    invalidateTags: (tags) => real.invalidateTags(tags),
+    ...change(real),
+  };
+}
+
+it('keeps both of two variants that are received at once, though storing takes time', async () => {
+  const answers: (() => void)[] = [];
+  const origin = await counting({}, (asked, response) => {
+    if (asked.url !== '/') return false;
+    answers.push(() => response.writeHead(200, { 'cache-control': 'max-age=60', vary: 'accept-language' }).end('kept'));
+    if (answers.length === 2) for (const answer of answers) answer();
+    return true;
+  });
+  const hierarchy = hierarchyWith((real) => ({
+    set: async (...args) => {
+      await (await request(`${origin.url}/meanwhile`)).body.dump();
+      await real.set(...args);
+    },
+  }));
+  const { get } = cachingNode(undefined, { hierarchy });
   const both = () => Promise.all(['de', 'fr'].map((language) => get(origin.url, { 'accept-language': language })));
   await both();
   await both();
-  expect(origin.hits.length).toBe(2);
+  expect(origin.hits.filter((hit) => hit === 'GET /').length).toBe(2);
 });
 
 it('keeps what it has when what should replace it breaks off', async () => {
@@ -349,20 +374,40 @@ it('keeps what it has when what should replace it breaks off', async () => {
 
 it('sends nothing before the hierarchy counts invalidations for it', async () => {
   const origin = await counting({ 'cache-control': 'max-age=60' });
-  const real = createHierarchy({ namespace: 'slow' });
-  onTestFinished(() => real.close());
-  const hierarchy: ResponseHierarchy = {
-    getEntry: (key) => real.getEntry(key),
-    set: (...args) => real.set(...args),
-    invalidateTags: (tags) => real.invalidateTags(tags),
+  const hierarchy = hierarchyWith((real) => ({
     refresh: async (...args) => {
-      await (await request(`${origin.url}/first`)).body.dump();
+      for (const path of ['/1', '/2']) await (await request(origin.url + path)).body.dump();
       return real.refresh(...args);
     },
-  };
+  }));
   const { get } = cachingNode(undefined, { hierarchy });
   await get(`${origin.url}/then`);
-  expect(origin.hits).toEqual(['GET /first', 'GET /then']);
+  expect(origin.hits).toEqual(['GET /1', 'GET /2', 'GET /then']);
+});
+
+it('refuses what was on its way to the origin when the pool closed', async () => {
+  const origin = await counting({ 'cache-control': 'max-age=60' });
+  let asked = () => {};
+  const reached = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  let goOn = () => {};
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const hierarchy = hierarchyWith((real) => ({
+    refresh: async (...args) => {
+      asked();
+      await gate;
+      return real.refresh(...args);
+    },
+  }));
+  const { pool } = cachingNode(undefined, { hierarchy });
+  const call = pool.request(origin.url).catch((error) => error);
+  await reached;
+  await pool.close();
+  goOn();
+  expect(await call).toBeInstanceOf(PoolClosedError);
 });
 
 it('goes to the origin when the hierarchy has failed', async () => {
@@ -396,18 +441,13 @@ it('asks anew where a 304 confirms another response than the one that is kept', 
 
 it('hands on what a PUT was answered only when the hierarchy has been told', async () => {
   const origin = await counting({});
-  const real = createHierarchy({ namespace: 'slow' });
-  onTestFinished(() => real.close());
   const order: string[] = [];
-  const hierarchy: ResponseHierarchy = {
-    getEntry: (key) => real.getEntry(key),
-    set: (...args) => real.set(...args),
-    refresh: (...args) => real.refresh(...args),
+  const hierarchy = hierarchyWith(() => ({
     invalidateTags: async (tags) => {
       await (await request(origin.url)).body.dump();
       order.push(`told of ${tags}`);
     },
-  };
+  }));
   const { pool } = cachingNode(undefined, { hierarchy });
   expect(await (await pool.fetch(`${origin.url}/a`, { method: 'PUT' })).text()).toBe('1');
   order.push('answered');
