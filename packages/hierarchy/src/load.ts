@@ -162,12 +162,13 @@ async function loadAndStore(
   let payload: Uint8Array;
   try {
     value = await withinLimit(space, wish, context, controller);
-    space.backoff.succeeded(id);
     if (value === undefined || context.skipped) {
+      space.backoff.succeeded(id);
       report('uncached');
       return { entry: undefined, lifted: false };
     }
     payload = core.codec.encode(value);
+    space.backoff.succeeded(id);
   } catch (error) {
     if (!controller.signal.aborted || error instanceof LoadTimeoutError) {
       space.backoff.failed(id, wish.policy.loadBackoff);

@@ -1,37 +1,12 @@
 import { L2InvalidError } from '@tierwise/l2';
 import { expect, test } from 'vitest';
-import type { Operation } from '../test/held-l2.js';
 import { JournalDouble } from '../test/journal-double.js';
 import { settle } from '../test/manual-clock.js';
 import { cluster, type Node } from '../test/nodes.js';
+import { cut, DOWN, mend } from '../test/outage.js';
 import type { JournalRecord } from './index.js';
 
 /** Interleavings of an outage that were found by looking for ways around its guards. */
-
-const EVERYTHING: Operation[] = [
-  ...(['read', 'write', 'delete', 'expire', 'touch', 'purge', 'acquire', 'renew', 'release'] as const),
-  ...(['marks', 'advance', 'follow', 'health', 'replay'] as const),
-];
-const DOWN = new Error('L2 is down');
-
-/** L2 cannot be reached by this node, which knows it. */
-async function cut({ cache, l2 }: Node): Promise<void> {
-  l2.break(DOWN, ...EVERYTHING);
-  for (let tries = 0; cache.stats().l2.breaker === 'closed' && tries < 10; tries += 1) {
-    await cache.get(`nothing ${tries}`);
-  }
-  expect(cache.stats().l2.breaker).toBe('open');
-}
-
-/** The node reaches L2 again, and has told it everything. */
-async function mend({ cache, clock, l2 }: Node): Promise<void> {
-  l2.mend();
-  for (let tries = 0; cache.stats().outbox.items > 0 || cache.stats().l2.breaker !== 'closed'; tries += 1) {
-    expect(tries, 'never recovers').toBeLessThan(100);
-    await clock.advance(500);
-  }
-  await settle();
-}
 
 test('where time is not shared: a read that begins between a clear and its replay does not see what was before it', async () => {
   const n1 = await cluster().node({ without: ['time'] });

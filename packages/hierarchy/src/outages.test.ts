@@ -1,40 +1,12 @@
 import { L2InvalidError } from '@tierwise/l2';
 import { memoryL2 } from '@tierwise/l2/memory';
 import { describe, expect, test } from 'vitest';
-import { HeldL2, type Operation } from '../test/held-l2.js';
+import { HeldL2 } from '../test/held-l2.js';
 import { type Disk, JournalDouble } from '../test/journal-double.js';
 import { settle } from '../test/manual-clock.js';
 import { type Cluster, cluster, HandLoader, type Node } from '../test/nodes.js';
+import { cut, DOWN, EVERYTHING, mend, recovered } from '../test/outage.js';
 import { createHierarchy, type HierarchyEventType } from './index.js';
-
-const EVERYTHING: Operation[] = [
-  ...(['read', 'write', 'delete', 'expire', 'touch', 'purge', 'acquire', 'renew', 'release'] as const),
-  ...(['marks', 'advance', 'follow', 'health', 'replay'] as const),
-];
-const DOWN = new Error('L2 is down');
-
-/** L2 cannot be reached by this node, which knows it: the breaker is open. What is ordered from now on is certain not to arrive. */
-async function cut({ cache, l2 }: Node): Promise<void> {
-  l2.break(DOWN, ...EVERYTHING);
-  for (let tries = 0; cache.stats().l2.breaker === 'closed' && tries < 10; tries += 1) {
-    await cache.get(`nothing ${tries}`);
-  }
-  expect(cache.stats().l2.breaker).toBe('open');
-}
-
-/** The node reaches L2 again, and has told it everything. */
-async function mend(node: Node): Promise<void> {
-  node.l2.mend();
-  await recovered(node);
-}
-
-async function recovered({ cache, clock }: Node): Promise<void> {
-  for (let tries = 0; cache.stats().outbox.items > 0 || cache.stats().l2.breaker !== 'closed'; tries += 1) {
-    expect(tries, 'never recovers').toBeLessThan(100);
-    await clock.advance(500);
-  }
-  await settle();
-}
 
 async function two({ node }: Cluster = cluster()): Promise<[Node, Node]> {
   return [await node(), await node()];

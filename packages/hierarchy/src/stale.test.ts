@@ -250,6 +250,21 @@ describe.each(worlds)('staleIfError %s (34)', (_, world) => {
     expect(await cache.getOrSet('k', () => 'new')).toBe('new');
   });
 
+  test('a value that cannot be kept counts as a failed load, and its back-off grows as any', async () => {
+    const { cache, clock } = await start();
+    await cache.set('k', 'old');
+    await clock.advance(TTL);
+    let loads = 0;
+    const read = () => cache.getOrSet<unknown>('k', () => ++loads && (() => 'a function'));
+    expect(await read()).toBe('old');
+    await clock.advance(1_000);
+    expect(await read()).toBe('old');
+    // The second wait is twice the first, less a quarter at the most.
+    await clock.advance(1_400);
+    expect(await read()).toBe('old');
+    expect(loads).toBe(2);
+  });
+
   test('fail() counts as failed, skip() does not: it has an answer, which is nothing', async () => {
     const { cache, clock } = await start();
     await cache.set('k', 'old');
