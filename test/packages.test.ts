@@ -12,7 +12,12 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const packages = await readPackages();
 
 /** The entry points that are there for the sake of optional peers; all others must do without any. */
-const PEER_ENTRIES: readonly string[] = ['@tierwise/l2/conformance', '@tierwise/pools/http'];
+const PEER_ENTRIES: readonly string[] = [
+  '@tierwise/l2/conformance',
+  '@tierwise/pools/http',
+  '@tierwise/telemetry/prometheus',
+  '@tierwise/telemetry/opentelemetry',
+];
 
 let folder: string;
 
