@@ -3,13 +3,20 @@ import { describe, expect, test } from 'vitest';
 import { ManualClock, settle } from '../test/manual-clock.js';
 import { Breaker, type BreakerState } from './breaker.js';
 import { L2Line, L2SkippedError } from './l2-line.js';
+import { Tracing } from './tracing.js';
 
 function line(options: { failures?: number; maxInFlight?: number } = {}) {
   const clock = new ManualClock();
   const states: BreakerState[] = [];
   const breaker = new Breaker({ failures: options.failures ?? 3, onChange: (state) => states.push(state) });
   const maxInFlight = options.maxInFlight ?? 1000;
-  return { clock, states, breaker, line: new L2Line({ name: 'test', clock, breaker, limitMs: 100, maxInFlight }) };
+  const tracing = new Tracing(undefined);
+  return {
+    clock,
+    states,
+    breaker,
+    line: new L2Line({ name: 'test', clock, breaker, tracing, limitMs: 100, maxInFlight }),
+  };
 }
 
 const ok = async () => 'ok';

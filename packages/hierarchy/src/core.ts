@@ -9,6 +9,7 @@ import type { L2Guard } from './l2-guard.js';
 import type { ResolvedOptions } from './options.js';
 import type { Outbox } from './outbox.js';
 import type { Space } from './space.js';
+import type { Tracing } from './tracing.js';
 import type { ValueCodec } from './value-codec.js';
 
 /** What all namespaces of a hierarchy share. Made by `hierarchy.ts`, which wires it up; decides nothing. */
@@ -19,6 +20,7 @@ export interface Core {
   readonly l1Clock: Pick<Clock, 'now'>;
   readonly deadlines: Deadlines;
   readonly events: Events;
+  readonly tracing: Tracing;
   readonly codec: ValueCodec;
   /** When values are not frozen for sharing: each read gets a copy. */
   readonly copies: boolean;

@@ -2,11 +2,13 @@ import type { L2FeedState, L2News } from '@tierwise/l2';
 import type { Clock } from './clock.js';
 import type { Events } from './events.js';
 import type { Space } from './space.js';
+import type { Tracing } from './tracing.js';
 
 export interface FeedWatchOptions {
   readonly origin: string;
   readonly clock: Clock;
   readonly events: Events;
+  readonly tracing: Tracing;
   /** `none`: there is no L2, so nothing to hear. `deaf`: there is one, and nothing is known of its feed yet. */
   readonly start: 'none' | 'deaf';
   /** Whether the L2 has a feed at all. */
@@ -94,10 +96,21 @@ export class FeedWatch {
 
   /** To be given to the L2 as `onNews`. */
   onNews(news: L2News): void {
-    const { origin, events, spaces } = this.#options;
+    const { origin, tracing } = this.#options;
     // What this node did to keys itself, it has dealt with itself: by tokens and versions, which decide races the feed cannot
     // see. Marks merge by maximum, and hearing of one's own may be the only answer that came.
     const own = news.origin === origin && news.type !== 'marks';
+    if (tracing.wants('feed')) {
+      const trace = { kind: 'feed' as const, hierarchy: tracing.hierarchy, news, own: news.origin === origin };
+      tracing.runSync(trace, () => this.#hear(news, own));
+    } else {
+      this.#hear(news, own);
+    }
+  }
+
+  /** @param own whether this node has dealt with it already. */
+  #hear(news: L2News, own: boolean): void {
+    const { events, spaces } = this.#options;
     for (const space of news.namespace === undefined ? spaces.values() : [spaces.get(news.namespace)]) {
       if (space === undefined) continue;
       if (own) hearOwn(space, news);

@@ -2,6 +2,7 @@ import type { Entry } from './entry.js';
 import type { Token } from './fence.js';
 import type { Load } from './load.js';
 import type { Space } from './space.js';
+import type { LoadTrace } from './tracing.js';
 
 /** What a look into L2 found. */
 export interface Reading {
@@ -24,6 +25,8 @@ export class Flight {
   /** The look into L2. Never rejects. */
   readonly found: Promise<Reading>;
   load: Load | undefined;
+  /** Of the load, from when its loader begins, if anybody wants one. */
+  loadTrace: LoadTrace | undefined;
   readonly #began: number;
   #passengers = 0;
   #newsHeard = 0;

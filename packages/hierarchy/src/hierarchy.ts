@@ -19,6 +19,7 @@ import { Snapshots } from './snapshots.js';
 import { Space } from './space.js';
 import { StallWatch } from './stall.js';
 import { type HierarchyStats, toStats } from './stats.js';
+import { Tracing } from './tracing.js';
 import { ValueCodec } from './value-codec.js';
 import { type WayToL2, wayToL2 } from './way-to-l2.js';
 
@@ -99,7 +100,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     core.l1.close();
   };
 
-  return Object.assign(new Cache(root, resolved.policy, openSpace), {
+  const hierarchy: Hierarchy = Object.assign(new Cache(root, resolved.policy, openSpace), {
     ready: async () => {
       core.work.checkOpen();
       await opening;
@@ -123,6 +124,8 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
       return closing;
     },
   });
+  core.tracing.attach(hierarchy);
+  return hierarchy;
 }
 
 /** Makes the parts and joins them: what each needs from outside is handed in here. */
@@ -140,6 +143,7 @@ function wire(
 } {
   const { clock, l2 } = options;
   const events = new Events();
+  const tracing = new Tracing(options.instrumentation);
   const codec = new ValueCodec(options);
   const origin = randomUUID();
   const stalls = new StallWatch({
@@ -163,7 +167,7 @@ function wire(
       events.emit({ type: 'evict', namespace: entry.space.name, key: entry.key, cause });
     },
   });
-  const way = l2 && wayToL2({ l2, options, events, codec, spaces, onAnswer: (ms) => incidents.answered(ms) });
+  const way = l2 && wayToL2({ l2, options, events, tracing, codec, spaces, onAnswer: (ms) => incidents.answered(ms) });
   const onFeedState = (state: L2FeedState) => {
     feed.onState(state);
     if (state === 'alive') stalls.start();
@@ -178,6 +182,7 @@ function wire(
     origin,
     clock,
     events,
+    tracing,
     start: l2 === undefined ? 'none' : 'deaf',
     hasFeed: l2?.feed !== undefined,
     maxStalenessMs: options.maxStalenessMs,
@@ -223,6 +228,7 @@ function wire(
     l1Clock: stalls,
     deadlines: new Deadlines(clock),
     events,
+    tracing,
     codec,
     copies: options.copies,
     l1,

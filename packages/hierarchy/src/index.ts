@@ -52,6 +52,17 @@ export type { SnapshotTaken } from './snapshot.js';
 export type { SnapshotOptions } from './snapshot-options.js';
 export type { SnapshotRestored } from './snapshot-restore.js';
 export type { CacheStats, HierarchyStats, TierStats } from './stats.js';
+export {
+  type FeedTrace,
+  type Instrumentation,
+  type L2Trace,
+  type LoadTrace,
+  type ReadTrace,
+  type RecoveryTrace,
+  TRACING_CHANNELS,
+  type Trace,
+  type TraceKind,
+} from './tracing.js';
 export type { Transaction, TransactionOptions } from './transaction.js';
 export {
   TransactionClosedError,

@@ -15,7 +15,7 @@ import { L2InvalidError } from '@tierwise/l2';
 import { Coalescer } from './coalescer.js';
 import { L2FailedError } from './errors.js';
 import type { Events } from './events.js';
-import { type L2Line, L2SkippedError, PURGE_LIMIT_MS } from './l2-line.js';
+import { type L2Line, L2SkippedError, PURGE_LIMIT_MS, type SendOptions } from './l2-line.js';
 
 /** The answer of an L2 that gave none: to be treated as if there were no L2. */
 export const UNANSWERED = Symbol('unanswered');
@@ -24,6 +24,11 @@ export type Unanswered = typeof UNANSWERED;
 interface MarksOptions {
   readonly known: number;
   readonly ensureMs?: number;
+}
+interface OrderAbout extends SendOptions {
+  readonly namespace: string;
+  /** See {@link L2Guard.write}. */
+  readonly key?: string | undefined;
 }
 interface MarksQuestion extends MarksOptions {
   readonly tags: readonly string[];
@@ -59,13 +64,17 @@ export class L2Guard {
     this.#line = options.line;
     this.#events = options.events;
     this.#isPending = options.isPending;
-    const ask = <T>(operation: string, run: () => Promise<T[]> | undefined) =>
-      this.#line.send(operation, run).then((answers) => answers ?? []);
-    this.#reads = new Coalescer((namespace, keys) => ask('read', () => this.#l2.read(namespace, keys)));
-    this.#acquires = new Coalescer((namespace, requests) =>
-      ask('acquire', () => this.#l2.leases?.acquire(namespace, requests, options.leaseTtlMs)),
+    const asking =
+      <Q, T>(operation: string, run: (namespace: string, questions: readonly Q[]) => Promise<T[]> | undefined) =>
+      (namespace: string, questions: readonly Q[]) =>
+        this.#line
+          .send(operation, () => run(namespace, questions), { namespace, count: questions.length })
+          .then((answers) => answers ?? []);
+    this.#reads = new Coalescer(asking('read', (namespace, keys) => this.#l2.read(namespace, keys)));
+    this.#acquires = new Coalescer(
+      asking('acquire', (namespace, requests) => this.#l2.leases?.acquire(namespace, requests, options.leaseTtlMs)),
     );
-    this.#fills = new Coalescer((namespace, fills) => ask('fill', () => this.#l2.write(namespace, fills)));
+    this.#fills = new Coalescer(asking('fill', (namespace, fills) => this.#l2.write(namespace, fills)));
     this.#looks = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
     this.#ensures = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
   }
@@ -76,7 +85,8 @@ export class L2Guard {
     const known = questions.reduce((most, question) => Math.max(most, question.known), 0);
     const ensureMs = questions.reduce((most, question) => Math.max(most, question.ensureMs ?? 0), 0);
     const options = ensureMs > 0 ? { known, ensureMs } : { known };
-    const marks = await this.#line.send('marks', () => this.#l2.time?.marks(namespace, all, options));
+    const about = { namespace, count: all.length };
+    const marks = await this.#line.send('marks', () => this.#l2.time?.marks(namespace, all, options), about);
     const byTag = new Map(all.map((tag, index) => [tag, marks?.tags[index]]));
     return questions.map(({ tags }) => marks && { ...marks, tags: tags.map((tag) => byTag.get(tag)) });
   }
@@ -116,14 +126,14 @@ export class L2Guard {
   renew(namespace: string, key: string, token: string, ttlMs: number): Promise<boolean | undefined | Unanswered> {
     return this.#question(
       'renew',
-      this.#line.send('renew', () => this.#l2.leases?.renew(namespace, key, token, ttlMs)),
+      this.#line.send('renew', () => this.#l2.leases?.renew(namespace, key, token, ttlMs), { namespace, count: 1 }),
     );
   }
 
   release(namespace: string, key: string, token: string): Promise<boolean | undefined | Unanswered> {
     return this.#question(
       'release',
-      this.#line.send('release', () => this.#l2.leases?.release(namespace, key, token)),
+      this.#line.send('release', () => this.#l2.leases?.release(namespace, key, token), { namespace, count: 1 }),
     );
   }
 
@@ -138,7 +148,7 @@ export class L2Guard {
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
       // Perhaps it was another fill of the same turn: then this one is sound by itself.
-      return (await this.#line.send('fill', () => this.#l2.write(namespace, [write])))?.[0];
+      return (await this.#line.send('fill', () => this.#l2.write(namespace, [write]), { namespace, count: 1 }))?.[0];
     }
   }
 
@@ -152,22 +162,22 @@ export class L2Guard {
   async follow(namespace: string): Promise<boolean> {
     const answer = await this.#question(
       'follow',
-      this.#line.send('follow', () => this.#l2.feed?.follow(namespace)),
+      this.#line.send('follow', () => this.#l2.feed?.follow(namespace), { namespace }),
     );
     return answer !== UNANSWERED;
   }
 
   /** @param key the first one as the user spells it, for the error; so for the other orders. */
   write(namespace: string, writes: readonly L2Write[], key: string | undefined): Promise<L2Written[] | undefined> {
-    return this.#order('write', () => this.#l2.write(namespace, writes), namespace, key);
+    return this.#order('write', () => this.#l2.write(namespace, writes), { namespace, key, count: writes.length });
   }
 
   delete(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[] | undefined> {
-    return this.#order('delete', () => this.#l2.delete(namespace, ids), namespace, key);
+    return this.#order('delete', () => this.#l2.delete(namespace, ids), { namespace, key, count: ids.length });
   }
 
   expire(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[] | undefined> {
-    return this.#order('expire', () => this.#l2.expire(namespace, ids), namespace, key);
+    return this.#order('expire', () => this.#l2.expire(namespace, ids), { namespace, key, count: ids.length });
   }
 
   touch(
@@ -176,7 +186,7 @@ export class L2Guard {
     life: L2Life,
     key: string | undefined,
   ): Promise<boolean[] | undefined> {
-    return this.#order('touch', () => this.#l2.touch(namespace, ids, life), namespace, key);
+    return this.#order('touch', () => this.#l2.touch(namespace, ids, life), { namespace, key, count: ids.length });
   }
 
   advance(
@@ -185,22 +195,25 @@ export class L2Guard {
     mode: L2MarkMode,
     known: number,
   ): Promise<number | undefined> {
-    return this.#order('advance', () => this.#l2.time?.advance(namespace, tags, mode, { known }), namespace, undefined);
+    const advance = () => this.#l2.time?.advance(namespace, tags, mode, { known });
+    return this.#order('advance', advance, { namespace, count: tags?.length ?? 0 });
   }
 
   /** See `transaction-l2.ts`. @returns `undefined` from an L2 without transactions; so {@link L2Guard.commit}. */
   transactionalRead(namespace: string, ids: readonly string[], key: string | undefined): Promise<L2Read[] | undefined> {
-    return this.#order('transactional read', () => this.#l2.transactions?.read(namespace, ids), namespace, key);
+    const read = () => this.#l2.transactions?.read(namespace, ids);
+    return this.#order('transactional read', read, { namespace, key, count: ids.length });
   }
 
   commit(namespace: string, commit: L2Commit, key: string | undefined): Promise<L2Committed | undefined> {
-    return this.#order('commit', () => this.#l2.transactions?.commit(namespace, commit), namespace, key);
+    const count = commit.writes.length + commit.deletes.length;
+    return this.#order('commit', () => this.#l2.transactions?.commit(namespace, commit), { namespace, key, count });
   }
 
   /** Takes as long as there are keys. */
   async purge(namespace: string): Promise<number> {
     const purge = () => this.#l2.purge(namespace);
-    return (await this.#order('purge', purge, namespace, undefined, PURGE_LIMIT_MS)) ?? 0;
+    return (await this.#order('purge', purge, { namespace, limitMs: PURGE_LIMIT_MS })) ?? 0;
   }
 
   async #question<T>(operation: string, answer: Promise<T>): Promise<T | Unanswered> {
@@ -212,17 +225,11 @@ export class L2Guard {
     }
   }
 
-  async #order<T>(
-    operation: string,
-    run: () => Promise<T> | undefined,
-    namespace: string,
-    key: string | undefined,
-    limitMs?: number,
-  ): Promise<T | undefined> {
+  async #order<T>(operation: string, run: () => Promise<T> | undefined, about: OrderAbout): Promise<T | undefined> {
     try {
-      return await this.#line.send(operation, run, { limitMs });
+      return await this.#line.send(operation, run, about);
     } catch (error) {
-      throw this.#failed(operation, error, namespace, key);
+      throw this.#failed(operation, error, about.namespace, about.key);
     }
   }
 

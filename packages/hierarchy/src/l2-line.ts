@@ -8,6 +8,7 @@ import {
 } from '@tierwise/l2';
 import type { Breaker } from './breaker.js';
 import type { Clock } from './clock.js';
+import type { L2Trace, Tracing } from './tracing.js';
 
 /**
  * Nothing was sent to L2: its circuit breaker is open, too many commands are under way, or it has not opened yet. In contrast to
@@ -35,6 +36,7 @@ export interface L2LineOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly breaker: Breaker;
+  readonly tracing: Tracing;
   /** How long one command may take, in milliseconds. */
   readonly limitMs: number;
   /** How many commands may be under way at once. */
@@ -44,6 +46,9 @@ export interface L2LineOptions {
 }
 
 export interface SendOptions {
+  /** For traces: what it is of, and how many keys or tags it names. */
+  readonly namespace?: string;
+  readonly count?: number;
   /** Instead of the usual limit, in milliseconds. */
   readonly limitMs?: number | undefined;
   /** Sent whatever the breaker and the bulkhead say: probes, and what is made up for. They come one at a time. */
@@ -83,6 +88,14 @@ export class L2Line {
 
   /** Settles like what `run` returns, or rejects: at once if it is not sent, else at the time limit at the latest. */
   send<T>(operation: string, run: () => Promise<T> | undefined, options: SendOptions = {}): Promise<T | undefined> {
+    const { tracing, name } = this.#options;
+    if (!tracing.wants('l2')) return this.#send(operation, run, options);
+    const { namespace, count = 0 } = options;
+    const trace = { kind: 'l2' as const, hierarchy: tracing.hierarchy, backend: name, operation, namespace, count };
+    return traceCommand(tracing, trace, () => this.#send(operation, run, options));
+  }
+
+  #send<T>(operation: string, run: () => Promise<T> | undefined, options: SendOptions): Promise<T | undefined> {
     const refusal = this.#refusal(options.first === true);
     if (refusal !== undefined) return Promise.reject(refusal);
     const { name, clock, breaker, limitMs, onAnswer } = this.#options;
@@ -127,6 +140,15 @@ export class L2Line {
     this.#skipped += 1;
     return new L2SkippedError(name, closed ? 'too-many-in-flight' : 'breaker-open');
   }
+}
+
+function traceCommand<T>(tracing: Tracing, trace: L2Trace, send: () => Promise<T>): Promise<T> {
+  return tracing.run(trace, async () => {
+    trace.answered = false;
+    const answer = await send();
+    trace.answered = true;
+    return answer;
+  });
 }
 
 /** A backend that throws instead of rejecting does no harm either. */

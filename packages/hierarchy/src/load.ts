@@ -9,6 +9,7 @@ import { giveLeaseBack, keepLease, rightToLoad } from './lease.js';
 import { type LoadContext, LoaderContext } from './load-context.js';
 import { lifeOf, longestLifeMs, type Policy } from './policy.js';
 import type { Space } from './space.js';
+import { type ReadTrace, traceLoad } from './tracing.js';
 
 /** The user's function. `undefined` is absence: it is handed on and not kept; `null` is a value. */
 export type Loader<V> = (context: LoadContext) => V | PromiseLike<V>;
@@ -26,6 +27,8 @@ export interface Wish {
   readonly replaces?: number | undefined;
   /** Nobody waits for it: a stale value is no answer. */
   readonly behind?: boolean;
+  /** Of the read, if anybody wants one. */
+  readonly trace?: ReadTrace | undefined;
 }
 
 /** The value; or nothing to keep; or something happened that makes it necessary to look again. */
@@ -113,7 +116,9 @@ async function run(flight: Flight, reading: Reading, wish: Wish, controller: Abo
   try {
     signal.throwIfAborted();
     const mayFillL2 = right.mayFillL2 && (isMarked || tags.length === 0);
-    const outcome = await loadAndStore(flight, reading, wish, controller, { lease, mayFillL2 });
+    const outcome = await traceLoad(flight, wish.key, () =>
+      loadAndStore(flight, reading, wish, controller, { lease, mayFillL2 }),
+    );
     lifted ||= outcome.lifted;
     return outcome.entry;
   } finally {
@@ -152,6 +157,7 @@ async function loadAndStore(
       failed: 'loadsFailed',
     } as const;
     counters[counter[outcome]] += 1;
+    if (flight.loadTrace !== undefined) flight.loadTrace.outcome = outcome;
     if (!core.events.wants('load')) return;
     const ms = core.clock.now() - began;
     core.events.emit({ type: 'load', namespace: space.name, key: wish.key, outcome, ms, error });

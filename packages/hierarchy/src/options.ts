@@ -13,6 +13,7 @@ import {
 } from './outage-options.js';
 import { DEFAULT_POLICY, POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy } from './policy.js';
 import { type ResolvedSnapshotOptions, resolveSnapshotOptions, type SnapshotOptions } from './snapshot-options.js';
+import { checkInstrumentation, type Instrumentation } from './tracing.js';
 
 /** Options of {@link createHierarchy}. Only `namespace` is required. Those of {@link PolicyOptions} are defaults for all calls. */
 export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'>, OutageOptions {
@@ -42,6 +43,8 @@ export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'>, OutageOp
   readonly incidents?: IncidentOptions;
   /** Snapshots of L1, for a warm start. */
   readonly snapshot?: SnapshotOptions;
+  /** Watches what happens while it does, such as `openTelemetry()` from `@tierwise/telemetry/opentelemetry`. Default: none. */
+  readonly instrumentation?: Instrumentation;
   /** How long `close()` waits for loads and writes under way before it aborts them. Default `'5s'`. */
   readonly closeTimeout?: Duration;
   /** Time. Default: the process' monotonic clock. For tests. */
@@ -105,6 +108,7 @@ export interface ResolvedOptions {
   readonly incidents: ResolvedIncidentOptions;
   readonly snapshot: ResolvedSnapshotOptions;
   readonly outages: ResolvedOutageOptions;
+  readonly instrumentation: Instrumentation | undefined;
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
 }
@@ -131,6 +135,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     'returns',
     'incidents',
     'snapshot',
+    'instrumentation',
     'closeTimeout',
     'clock',
   ]);
@@ -171,6 +176,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     incidents: resolveIncidentOptions(options.incidents),
     snapshot: resolveSnapshotOptions(options.snapshot),
     outages: resolveOutageOptions(options),
+    instrumentation: checkInstrumentation(options.instrumentation),
     closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
     clock,
   };

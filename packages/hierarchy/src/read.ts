@@ -11,6 +11,7 @@ import type { Policy } from './policy.js';
 import { admit, isAlive, isFresh } from './promote.js';
 import type { Space } from './space.js';
 import { answersAtOnce, useOf } from './stale.js';
+import { type ReadTrace, traceRead } from './tracing.js';
 
 /**
  * How a read travels: L1 → the key's flight → L2 → (for reads that may load) the lease → the loader → both tiers. Where a stale
@@ -43,11 +44,18 @@ export async function find(
   key: string,
   policy: Policy,
   signal: AbortSignal | undefined,
+  trace?: ReadTrace,
 ): Promise<Entry | undefined> {
+  if (trace === undefined && space.core.tracing.wants('read')) {
+    const read = { key, mayLoad: false, behind: false };
+    return traceRead(space, read, (trace) => find(space, key, policy, signal, trace));
+  }
   const flight = board(space, key, policy);
   try {
     const { entry } = await untilAborted(flight.found, signal);
-    return entry !== undefined && isFresh(space, entry) ? entry : undefined;
+    const found = entry !== undefined && isFresh(space, entry) ? entry : undefined;
+    if (trace !== undefined) trace.outcome = found === undefined ? 'none' : 'l2';
+    return found;
   } finally {
     flight.leave();
   }
@@ -55,6 +63,10 @@ export async function find(
 
 /** L2, then the source, for a key that L1 does not have fresh (or is not asked). `undefined`: the loader had nothing. */
 export async function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined> {
+  if (wish.trace === undefined && space.core.tracing.wants('read')) {
+    const read = { key: wish.key, mayLoad: true, behind: false };
+    return traceRead(space, read, (trace) => findOrLoad(space, { ...wish, trace }));
+  }
   const id = space.idOf(wish.key);
   const known = wish.force ? undefined : space.known(id);
   if (known !== undefined && answersAtOnce(space, id, known, wish.policy)) return answerAndRefresh(space, wish, known);
@@ -71,7 +83,7 @@ export function refreshAhead(space: Space, wish: Wish, entry: Entry): void {
 
 /** @param stale what L1 has, to answer with if the load fails or takes too long. */
 async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promise<Entry | undefined> {
-  const { key, signal, force, policy } = wish;
+  const { key, signal, force, policy, trace } = wish;
   const { clock, deadlines } = space.core;
   const { softMs, hardMs } = policy.loadTimeout;
   const began = clock.now();
@@ -96,7 +108,7 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
     if (isUsable(fallback)) {
       // If the time was over before the load had begun, it is still to come.
       if (wish.behind !== true) refreshBehind(space, wish);
-      return answerStale(space, key, fallback, 'timeout');
+      return answerStale(space, wish, fallback, 'timeout');
     }
     space.counters.loadTimeouts += 1;
     throw new LoadTimeoutError(hardMs, { namespace: space.name, key });
@@ -110,7 +122,10 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
       const reading = await patiently(untilAborted(flight.found, signal));
       if (reading === LATE) return tooLate();
       const found = force ? undefined : reading.entry;
-      if (found !== undefined && found.version !== wish.replaces && isFresh(space, found)) return found;
+      if (found !== undefined && found.version !== wish.replaces && isFresh(space, found)) {
+        if (trace !== undefined) trace.outcome = restarts > 0 ? 'elsewhere' : 'l2';
+        return found;
+      }
       if (wish.behind !== true && isUsable(found)) {
         if (answersAtOnce(space, flight.id, found, policy)) return answerAndRefresh(space, wish, found);
         fallback = found;
@@ -118,8 +133,10 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
       if (flight.load === undefined) {
         if (flight.token.doomed && restarts < MAX_RESTARTS) continue;
         flight.load = startLoad(flight, reading, wish);
+        if (trace !== undefined) trace.outcome = 'loaded';
       } else {
         space.counters.loadsShared += 1;
+        if (trace !== undefined) trace.outcome = 'shared';
       }
       softAt = Math.min(softAt, flight.load.began + softMs);
       const outcome = await patiently(flight.load.wait(signal));
@@ -133,8 +150,9 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
     } catch (error) {
       const isOwn = signal?.aborted === true || error instanceof HierarchyClosedError;
       if (isOwn || !isUsable(fallback)) throw error;
-      return answerStale(space, key, fallback, 'error');
+      return answerStale(space, wish, fallback, 'error');
     } finally {
+      if (trace !== undefined) trace.load = flight.loadTrace;
       flight.leave();
     }
   }
@@ -143,11 +161,12 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
 function answerAndRefresh(space: Space, wish: Wish, stale: Entry): Entry {
   const isResting = space.backoff.isResting(space.idOf(wish.key));
   if (!isResting) refreshBehind(space, wish);
-  return answerStale(space, wish.key, stale, isResting ? 'error' : 'revalidate');
+  return answerStale(space, wish, stale, isResting ? 'error' : 'revalidate');
 }
 
-function answerStale(space: Space, key: string, entry: Entry, reason: StaleReason): Entry {
+function answerStale(space: Space, { key, trace }: Wish, entry: Entry, reason: StaleReason): Entry {
   const { counters, core, name } = space;
+  if (trace !== undefined) trace.outcome = 'stale';
   const counter = { revalidate: 'staleRevalidate', error: 'staleError', timeout: 'staleTimeout' } as const;
   counters[counter[reason]] += 1;
   if (core.events.wants('stale')) {
@@ -162,7 +181,13 @@ function refreshBehind(space: Space, wish: Wish): void {
   if (space.refreshing.has(id)) return;
   space.refreshing.add(id);
   const done = () => space.refreshing.delete(id);
-  space.core.work.track(bring(space, { ...wish, signal: undefined, behind: true }, undefined).then(done, done));
+  const behind = { ...wish, signal: undefined, behind: true, trace: undefined };
+  const bringing = space.core.tracing.wants('read')
+    ? traceRead(space, { key: wish.key, mayLoad: true, behind: true }, (trace) =>
+        bring(space, { ...behind, trace }, undefined),
+      )
+    : bring(space, behind, undefined);
+  space.core.work.track(bringing.then(done, done));
 }
 
 /** The key's flight: the one under way, unless it was invalidated, or a new one, which looks into L2 at once. */

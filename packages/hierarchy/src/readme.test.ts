@@ -9,10 +9,14 @@ import { createHierarchy } from './index.js';
 const root = join(import.meta.dirname, '..');
 const readme = await readFile(join(root, 'README.md'), 'utf8');
 
-test('the snippet of the README runs and prints what its comments say', async () => {
-  const snippet = /^```js\n(.*?)^```/ms.exec(readme)?.[1] ?? '';
+test.for([
+  ['README.md', 6],
+  ['../../docs/tracing.md', 1],
+] as const)('the first snippet of %s runs and prints what its comments say', async ([file, lines]) => {
+  const text = await readFile(join(root, file), 'utf8');
+  const snippet = /^```js\n(.*?)^```/ms.exec(text)?.[1] ?? '';
   const expected = [...snippet.matchAll(/\/\/ → (.*)/g)].map((match) => match[1]);
-  expect(expected).toHaveLength(6);
+  expect(expected).toHaveLength(lines);
   // Within the package, so that it can import it by its name, through its `exports`; in a folder that git ignores.
   const folder = await mkdtemp(join(root, 'dist', '.readme-'));
   try {

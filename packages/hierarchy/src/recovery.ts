@@ -5,6 +5,7 @@ import type { Events } from './events.js';
 import type { L2Line } from './l2-line.js';
 import type { Outbox } from './outbox.js';
 import type { Replay, ReplayCounts } from './replay.js';
+import type { RecoveryTrace, Tracing } from './tracing.js';
 
 /** Where an order failed though L2 is not known to be down, it is tried again after so long at first, in milliseconds. */
 const FIRST_RETRY_MS = 100;
@@ -16,6 +17,7 @@ export interface RecoveryOptions {
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
   readonly events: Events;
+  readonly tracing: Tracing;
   readonly breaker: Breaker;
   readonly line: L2Line;
   readonly outbox: Outbox | undefined;
@@ -108,6 +110,14 @@ export class Recovery {
 
   /** One try. Never rejects. */
   async #try(): Promise<void> {
+    const { tracing, outbox } = this.#options;
+    if (!tracing.wants('recovery')) return this.#attempt();
+    const pending = outbox?.pending.size ?? 0;
+    const trace: RecoveryTrace = { kind: 'recovery', hierarchy: tracing.hierarchy, pending };
+    return tracing.run(trace, () => this.#attempt(trace));
+  }
+
+  async #attempt(trace?: RecoveryTrace): Promise<void> {
     const { breaker, outbox, replay } = this.#options;
     const isPending = () => (outbox?.pending.size ?? 0) > 0;
     breaker.tryOut();
@@ -119,10 +129,13 @@ export class Recovery {
       // What is still pending came since, is guarded key by key and tag by tag, and follows soon.
       breaker.close();
       this.#failures = 0;
+      if (trace !== undefined)
+        Object.assign(trace, { outcome: isPending() ? 'pending' : 'recovered', replayed: this.#counts });
       if (!isPending()) this.#report();
     } catch (error) {
       this.#failures = Math.min(this.#failures + 1, 30);
       breaker.reopen();
+      if (trace !== undefined) Object.assign(trace, { outcome: 'failed', error, replayed: this.#counts });
       const { events } = this.#options;
       if (events.wants('l2-error')) events.emit({ type: 'l2-error', operation: 'recover', error });
     }

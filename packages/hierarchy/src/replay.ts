@@ -2,7 +2,7 @@ import { DELETION_MEMORY_MS, type L2, L2InvalidError, type L2ReplayWrite } from 
 import type { Clock } from './clock.js';
 import type { Events } from './events.js';
 import type { JournalRecord } from './journal.js';
-import { type L2Line, PURGE_LIMIT_MS } from './l2-line.js';
+import { type L2Line, PURGE_LIMIT_MS, type SendOptions } from './l2-line.js';
 import type { Outbox } from './outbox.js';
 import type { PendingKey, PendingMark, PendingValue } from './pending.js';
 import type { Space } from './space.js';
@@ -85,8 +85,12 @@ export class Replay {
     let generation: number | undefined;
     try {
       const known = spaces.get(namespace)?.time.generation ?? 0;
-      if (time === undefined) await this.#send('purge', () => l2.purge(namespace), PURGE_LIMIT_MS);
-      else generation = await this.#send('advance', () => time.advance(namespace, tags, mode, { known }));
+      if (time === undefined)
+        await this.#send('purge', () => l2.purge(namespace), { namespace, limitMs: PURGE_LIMIT_MS });
+      else {
+        const about = { namespace, count: tags?.length ?? 0 };
+        generation = await this.#send('advance', () => time.advance(namespace, tags, mode, { known }), about);
+      }
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
       if (marks.length > 1) {
@@ -117,7 +121,7 @@ export class Replay {
       for (const chunk of chunks(items, CHUNK_KEYS)) {
         const send = (items: readonly PendingKey[]) => {
           const keys = items.map(({ key }) => key);
-          return this.#send(op, () => l2[op](namespace, keys));
+          return this.#send(op, () => l2[op](namespace, keys), { namespace, count: keys.length });
         };
         await this.#eachOrAll(namespace, chunk, send, op);
         counts.deleted += chunk.length;
@@ -134,7 +138,9 @@ export class Replay {
       const send = async (items: readonly PendingKey[]) => {
         const entries = items.flatMap((item) => this.#entryOf(item) ?? []);
         await this.#ensureMarks(namespace, entries);
-        const answers = await this.#send('replay', () => replay.replay(namespace, entries));
+        const answers = await this.#send('replay', () => replay.replay(namespace, entries), {
+          ...{ namespace, count: entries.length },
+        });
         for (const { status } of answers ?? []) counts[status] += 1;
         return answers;
       };
@@ -151,7 +157,8 @@ export class Replay {
     const known = spaces.get(namespace)?.time.generation ?? 0;
     const ensureMs = entries.reduce((most, { keepMs }) => Math.max(most, keepMs), 1);
     for (const chunk of chunks(tags, CHUNK_TAGS)) {
-      await this.#send('marks', () => l2.time?.marks(namespace, chunk, { known, ensureMs }));
+      const ask = () => l2.time?.marks(namespace, chunk, { known, ensureMs });
+      await this.#send('marks', ask, { namespace, count: chunk.length });
     }
   }
 
@@ -200,8 +207,8 @@ export class Replay {
     if (events.wants('refused')) events.emit({ type: 'refused', namespace, op, id, error });
   }
 
-  #send<T>(operation: string, run: () => Promise<T> | undefined, limitMs?: number): Promise<T | undefined> {
-    return this.#options.line.send(operation, run, { first: true, limitMs });
+  #send<T>(operation: string, run: () => Promise<T> | undefined, about: SendOptions): Promise<T | undefined> {
+    return this.#options.line.send(operation, run, { ...about, first: true });
   }
 
   #keys(namespace: string): PendingKey[] {

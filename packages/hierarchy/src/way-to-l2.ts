@@ -8,6 +8,7 @@ import { Outbox, type OutboxStats } from './outbox.js';
 import { Recovery } from './recovery.js';
 import { Replay } from './replay.js';
 import type { Space } from './space.js';
+import type { Tracing } from './tracing.js';
 import type { ValueCodec } from './value-codec.js';
 
 /** All that lies between a hierarchy and its L2. */
@@ -31,6 +32,7 @@ export interface WayToL2Options {
   readonly l2: L2;
   readonly options: ResolvedOptions;
   readonly events: Events;
+  readonly tracing: Tracing;
   readonly codec: ValueCodec;
   readonly spaces: ReadonlyMap<string, Space>;
   /** Hears how long L2 took for each command that it answered, in milliseconds. */
@@ -38,7 +40,7 @@ export interface WayToL2Options {
 }
 
 /** Makes the parts and joins them. */
-export function wayToL2({ l2, options, events, codec, spaces, onAnswer }: WayToL2Options): WayToL2 {
+export function wayToL2({ l2, options, events, tracing, codec, spaces, onAnswer }: WayToL2Options): WayToL2 {
   const { clock, outages } = options;
   let openness: 'no' | 'yes' | 'never' = 'no';
   const breaker = new Breaker({
@@ -52,6 +54,7 @@ export function wayToL2({ l2, options, events, codec, spaces, onAnswer }: WayToL
     name: l2.name,
     clock,
     breaker,
+    tracing,
     limitMs: options.l2TimeoutMs,
     maxInFlight: outages.maxInFlight,
     onAnswer,
@@ -72,6 +75,7 @@ export function wayToL2({ l2, options, events, codec, spaces, onAnswer }: WayToL
     clock,
     random: Math.random,
     events,
+    tracing,
     breaker,
     line,
     outbox,
