@@ -1,49 +1,6 @@
-/**
- * Why a connection left its pool. `idle`: not used for `idleTimeout`. `lifetime`: as old as it may become. `invalid`: failed its validation when it
- * was to be borrowed. `unhealthy`: failed a health check. `lost`: ended by itself (its socket closed). `discarded`: given back as unfit. `closed`:
- * the pool was drained or closed. `abandoned`: still borrowed when the pool closed, ended under its borrower.
- */
-export type DestroyReason =
-  | 'idle'
-  | 'lifetime'
-  | 'invalid'
-  | 'unhealthy'
-  | 'lost'
-  | 'discarded'
-  | 'closed'
-  | 'abandoned';
+import type { PoolEvent, PoolListener } from './observed.js';
 
-/**
- * What went wrong. `connect`: no connection could be made. `timeout`, `exhausted`, `aborted`, `closed`: why a borrower got none. `validation`,
- * `health`: a check failed or threw. `lost`: a connection ended by itself. `destroy`: ending one failed or took too long.
- */
-export type PoolErrorKind =
-  | 'connect'
-  | 'timeout'
-  | 'exhausted'
-  | 'aborted'
-  | 'closed'
-  | 'validation'
-  | 'health'
-  | 'lost'
-  | 'destroy';
-
-/** What every kind of pool tells. */
-export type PoolEvent =
-  /** A connection was made; `ms` is how long that took. */
-  | { readonly type: 'created'; readonly pool: string; readonly ms: number }
-  /** A connection left the pool. */
-  | { readonly type: 'destroyed'; readonly pool: string; readonly reason: DestroyReason }
-  /** A connection was borrowed. `hit`: one was ready. `waitMs`: how long the borrower waited. */
-  | { readonly type: 'acquired'; readonly pool: string; readonly hit: boolean; readonly waitMs: number }
-  /** A connection was given back after `holdMs`. */
-  | { readonly type: 'released'; readonly pool: string; readonly holdMs: number }
-  | { readonly type: 'error'; readonly pool: string; readonly kind: PoolErrorKind; readonly error: unknown }
-  /** `draining`: nothing new is lent. `closed`: every connection has ended. */
-  | { readonly type: 'draining' | 'closed'; readonly pool: string };
-
-/** Hears what a pool tells. Called synchronously; what it throws is ignored. */
-export type PoolListener = (event: PoolEvent) => void;
+export type { DestroyReason, PoolErrorKind, PoolEvent, PoolListener } from './observed.js';
 
 /** The listeners of a pool. */
 export class PoolEvents {

@@ -1,13 +1,4 @@
-/** A distribution of times, in milliseconds. Quantiles are exact to 7 %. */
-export interface TimeSummary {
-  readonly count: number;
-  /** The sum of all times. */
-  readonly total: number;
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly max: number;
-}
+import type { TimeSummary } from './observed.js';
 
 /** Buckets for each doubling: a bucket is at most an eighth wide, and its middle is answered. */
 const STEPS = 8;

@@ -9,8 +9,19 @@ export {
   PoolOptionError,
   PoolTimeoutError,
 } from './errors.js';
-export { type DestroyReason, type PoolErrorKind, type PoolEvent, PoolEvents, type PoolListener } from './events.js';
-export { TimeHistogram, type TimeSummary } from './histogram.js';
-export type { CreateContext, PoolLimits, PoolOptions } from './options.js';
-export { type AcquireOptions, ConnectionPool, type ReleaseOptions } from './pool.js';
-export { PoolCounters, type PoolStats } from './pool-stats.js';
+export { PoolEvents } from './events.js';
+export { TimeHistogram } from './histogram.js';
+export {
+  type BreakerState,
+  type DestroyReason,
+  type ObservedPool,
+  type PoolErrorKind,
+  type PoolEvent,
+  type PoolListener,
+  type PoolStats,
+  poolStats,
+  type TimeSummary,
+} from './observed.js';
+export type { AcquireOptions, CreateContext, PoolLimits, PoolOptions } from './options.js';
+export { ConnectionPool, type ReleaseOptions } from './pool.js';
+export { PoolCounters } from './pool-stats.js';

@@ -31,6 +31,7 @@ export function withLimit<R>(
     };
     const onAbort = (): void => stop(abort?.reason);
     const timer = clock.setTimer(() => stop(new LimitReached(`not done within ${ms} ms`)), ms);
+    if (abort?.aborted) return onAbort();
     abort?.addEventListener('abort', onAbort);
     const run = async (): Promise<R> => task(controller.signal);
     run().then(

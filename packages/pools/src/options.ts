@@ -58,6 +58,14 @@ export interface PoolOptions<T extends object> extends PoolLimits {
   readonly check?: ((connection: T, signal: AbortSignal) => boolean | Promise<boolean>) | undefined;
 }
 
+/** Options of borrowing a connection. */
+export interface AcquireOptions {
+  /** Ends the wait: the call rejects with the signal's reason. What is borrowed already is not touched. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long to wait for a connection, in milliseconds. Default: the pool's `acquireTimeout`. */
+  readonly timeout?: number | undefined;
+}
+
 /** {@link PoolLimits} after validation. */
 export type ResolvedLimits = { readonly [K in keyof PoolLimits]-?: NonNullable<PoolLimits[K]> };
 

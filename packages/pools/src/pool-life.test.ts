@@ -217,6 +217,35 @@ describe('the end', () => {
     expect(pool.stats().size).toBe(0);
   });
 
+  test('close gives up a warm-up that is under way, with the reason, and nothing comes after it', async () => {
+    const depot = new Depot();
+    const making = deferred<void>();
+    const pool = depot.pool({ min: 3, create: (context) => making.promise.then(() => depot.make(context)) });
+    const warming = pool.warmUp().catch((error) => error);
+    await Promise.all([pool.close({ deadline: 0 }), depot.clock.advance(0)]);
+    expect(await warming).toBeInstanceOf(PoolConnectError);
+    expect((await warming).cause).toBeInstanceOf(PoolClosedError);
+    making.resolve();
+    await depot.clock.advance(10_000);
+    expect(depot.made.map((it) => it.ended)).toEqual([true, true, true]);
+    expect(pool.stats()).toMatchObject({ size: 0, created: 0 });
+    expect(depot.clock.timers).toEqual([]);
+  });
+
+  test('a connection whose health check is under way when the pool closes goes as well', async () => {
+    const depot = new Depot();
+    const questions = new Questions<boolean>();
+    const pool = depot.pool({ check: questions.ask, healthCheckInterval: 100 });
+    pool.release(await pool.acquire());
+    await depot.clock.advance(100);
+    const closing = pool.close({ deadline: 0 });
+    await depot.clock.advance(0);
+    await questions.answer(0, true);
+    await closing;
+    expect(pool.stats()).toMatchObject({ size: 0, destroyed: { closed: 1 } });
+    expect(depot.clock.timers).toEqual([]);
+  });
+
   test('a connection whose ending hangs or throws does not hold up the others for longer than destroyTimeout', async () => {
     const depot = new Depot();
     const pool = depot.pool({ max: 1, destroyTimeout: 50, destroy: () => new Promise(() => {}) });

@@ -1,33 +1,7 @@
-import type { DestroyReason, PoolErrorKind } from './events.js';
-import { TimeHistogram, type TimeSummary } from './histogram.js';
+import { TimeHistogram } from './histogram.js';
+import type { DestroyReason, PoolErrorKind, PoolStats } from './observed.js';
 
-/** What every kind of pool says about itself. Counts are since the pool was made. */
-export interface PoolStats {
-  readonly pool: string;
-  /** Connections that count against `max`: idle, borrowed, being made, being checked and being ended. */
-  readonly size: number;
-  readonly idle: number;
-  readonly borrowed: number;
-  /** Callers that wait for a connection. */
-  readonly waiting: number;
-  /** Connections that are being made. */
-  readonly connecting: number;
-  /** Connections under validation or a health check. */
-  readonly checking: number;
-  /** Connections that are being ended. */
-  readonly ending: number;
-  /** Borrowed at once, since one was idle. */
-  readonly hits: number;
-  /** Borrowed after a wait: for a connection to be made, validated or given back. */
-  readonly misses: number;
-  readonly created: number;
-  readonly destroyed: Readonly<Record<DestroyReason, number>>;
-  readonly errors: Readonly<Record<PoolErrorKind, number>>;
-  /** How long borrowers waited for what they got, hits included. */
-  readonly wait: TimeSummary;
-  /** How long connections were borrowed, counted when given back. */
-  readonly hold: TimeSummary;
-}
+export type { PoolStats } from './observed.js';
 
 /** The counters behind {@link PoolStats}, for any kind of pool. */
 export class PoolCounters {
@@ -52,6 +26,7 @@ export class PoolCounters {
     exhausted: 0,
     aborted: 0,
     closed: 0,
+    breaker: 0,
     validation: 0,
     health: 0,
     lost: 0,

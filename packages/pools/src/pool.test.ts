@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { type Deferred, deferred } from '../test/deferred.js';
 import { Depot, type Dummy, Questions } from '../test/depot.js';
 import { settled } from '../test/manual-clock.js';
-import type { PoolEvent } from './events.js';
 import { PoolClosedError, PoolConnectError, PoolExhaustedError, PoolMisuseError, PoolTimeoutError } from './index.js';
+import type { PoolEvent } from './observed.js';
 
 describe('borrowing', () => {
   test('the connection that was used last is lent again, and a new one is made only if none is idle', async () => {
@@ -233,6 +233,16 @@ describe('connections that cannot be made', () => {
     await settled();
     expect(dummy.ended).toBe(true);
     expect(pool.stats()).toMatchObject({ size: 0, created: 0 });
+  });
+
+  test('that are in the pool already are refused: one connection has one borrower', async () => {
+    const pool = new Depot().pool({ create: () => the });
+    const the: Dummy = new Depot().make({ signal: AbortSignal.abort(), lost: () => {} });
+    const borrowed = await pool.acquire();
+    await expect(pool.acquire()).rejects.toThrow('in the pool already');
+    pool.release(borrowed);
+    expect(pool.stats()).toMatchObject({ size: 1, idle: 1, created: 1 });
+    expect(the.ended).toBe(false);
   });
 });
 

@@ -1,15 +1,17 @@
-import type { DestroyReason, PoolErrorKind, PoolListener } from './events.js';
 import { PoolEvents } from './events.js';
+import type { BreakerState, DestroyReason, PoolErrorKind, PoolListener } from './observed.js';
 import { PoolCounters } from './pool-stats.js';
 
 /** Counts what happens in a pool and tells it to the listeners: the two never differ. */
 export class PoolRecord {
   readonly counters = new PoolCounters();
-  readonly #events = new PoolEvents();
+  readonly #events: PoolEvents;
   readonly #pool: string;
 
-  constructor(pool: string) {
+  /** @param events - to be shared by pools that are one to their listeners. */
+  constructor(pool: string, events: PoolEvents = new PoolEvents()) {
     this.#pool = pool;
+    this.#events = events;
   }
 
   on(listener: PoolListener): () => void {
@@ -42,6 +44,10 @@ export class PoolRecord {
   error(kind: PoolErrorKind, error: unknown): void {
     this.counters.errors[kind]++;
     this.#events.emit({ type: 'error', pool: this.#pool, kind, error });
+  }
+
+  breaker(state: BreakerState): void {
+    this.#events.emit({ type: 'breaker', pool: this.#pool, state });
   }
 
   state(type: 'draining' | 'closed'): void {

@@ -1,5 +1,5 @@
-import type { DestroyReason } from './events.js';
 import { withLimit } from './limit.js';
+import type { DestroyReason } from './observed.js';
 import type { PoolOptions, ResolvedLimits } from './options.js';
 import type { PoolRecord } from './record.js';
 import type { Slot } from './slot.js';
@@ -72,6 +72,7 @@ export class Roster<T extends object> {
     } finally {
       this.connecting--;
     }
+    if (this.#slots.has(connection)) throw new Error('`create` made a connection that is in the pool already');
     if (ended) {
       void this.#dispose(connection);
       throw ended.error ?? new Error('the connection ended as soon as it was made');

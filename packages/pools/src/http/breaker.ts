@@ -1,7 +1,5 @@
 import type { Clock } from '../clock.js';
-
-/** `closed`: the origin is asked. `open`: it is not. `half-open`: one request is under way to find out. */
-export type BreakerState = 'closed' | 'open' | 'half-open';
+import type { BreakerState } from '../observed.js';
 
 /** When an origin counts as down, and for how long. */
 export interface BreakerOptions {
@@ -16,14 +14,17 @@ export class Breaker {
   readonly #clock: Clock;
   readonly #failures: number;
   readonly #openMs: number;
+  readonly #turned: (state: BreakerState) => void;
   #state: BreakerState = 'closed';
   #inARow = 0;
   #openUntil = 0;
   /** Counts changes, so that what a request from before such a change says is not taken for news. */
   #era = 0;
 
-  constructor(clock: Clock, failures: number, openMs: number) {
+  /** @param turned - hears of each change. */
+  constructor(clock: Clock, failures: number, openMs: number, turned: (state: BreakerState) => void) {
     this.#clock = clock;
+    this.#turned = turned;
     this.#failures = failures;
     this.#openMs = openMs;
   }
@@ -63,5 +64,6 @@ export class Breaker {
     this.#state = state;
     this.#era++;
     if (state === 'closed') this.#inARow = 0;
+    this.#turned(state);
   }
 }

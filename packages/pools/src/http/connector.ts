@@ -1,6 +1,6 @@
 import { buildConnector } from 'undici';
 import type { Clock } from '../clock.js';
-import type { DestroyReason } from '../events.js';
+import type { DestroyReason } from '../observed.js';
 import type { Origin } from './origin.js';
 
 /** undici's own way to make a connection, with the time it takes and the end of the socket told to `origin`. */

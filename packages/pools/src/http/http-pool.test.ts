@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { DrivenClock } from '../../test/driven-clock.js';
 import { originServer } from '../../test/origin-server.js';
 import { PoolClosedError, PoolExhaustedError, PoolOptionError, PoolTimeoutError } from '../errors.js';
-import type { PoolEvent } from '../events.js';
+import type { PoolEvent } from '../observed.js';
 import { BreakerOpenError } from './breaker-open-error.js';
 import { type HttpPool, httpPool } from './http-pool.js';
 import type { HttpPoolOptions } from './options.js';
@@ -194,6 +194,10 @@ it('opens the breaker of an origin that fails, lets one request find out, and cl
   const other = await originServer((_request, response) => response.end());
   const clock = new DrivenClock();
   const pool = open({ clock, retry: false, breaker: { failures: 2, openMs: 1_000 } });
+  const turns: string[] = [];
+  pool.on((event) => {
+    if (event.type === 'breaker') turns.push(`${event.pool}: ${event.state}`);
+  });
   const ask = async (url = origin.url) => {
     const { statusCode, body } = await pool.request(url);
     await body.dump();
@@ -212,7 +216,9 @@ it('opens the breaker of an origin that fails, lets one request find out, and cl
   expect(await probe).toBe(200);
   expect(await ask()).toBe(200);
   expect(origin.hits.length).toBe(5);
-  expect(pool.stats()[origin.url]?.breaker).toBe('closed');
+  expect(pool.stats()[origin.url]).toMatchObject({ breaker: 'closed', errors: { breaker: 3 } });
+  const states = ['open', 'half-open', 'open', 'half-open', 'closed'];
+  expect(turns).toEqual(states.map((state) => `http ${origin.url}: ${state}`));
 });
 
 it('lets another request find out when the one that was to do so is aborted', async () => {

@@ -1,7 +1,8 @@
 import { Agent, type Dispatcher, Pool, fetch as undiciFetch, request as undiciRequest } from 'undici';
 import { type Clock, systemClock } from '../clock.js';
 import { PoolClosedError } from '../errors.js';
-import { PoolEvents, type PoolListener } from '../events.js';
+import { PoolEvents } from '../events.js';
+import type { PoolListener } from '../observed.js';
 import { countingConnector } from './connector.js';
 import { closing, type LimitContext, limiting } from './limit.js';
 import { checkHttpPoolOptions, type HttpPoolOptions } from './options.js';

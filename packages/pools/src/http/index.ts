@@ -1,4 +1,5 @@
-export type { BreakerOptions, BreakerState } from './breaker.js';
+export type { BreakerState } from '../observed.js';
+export type { BreakerOptions } from './breaker.js';
 export { BreakerOpenError } from './breaker-open-error.js';
 export { type HttpPool, httpPool } from './http-pool.js';
 export type { HttpPoolOptions, OriginLimits } from './options.js';

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.js';
 import { PoolClosedError, PoolExhaustedError, PoolTimeoutError } from '../errors.js';
-import type { PoolErrorKind } from '../events.js';
+import type { PoolErrorKind } from '../observed.js';
 import { BreakerOpenError } from './breaker-open-error.js';
 import { NO_CONTROLLER } from './no-controller.js';
 import type { Origin } from './origin.js';
@@ -35,8 +35,8 @@ const DOWN = new Set([502, 503, 504]);
 export function limiting(context: LimitContext): Dispatcher.DispatcherComposeInterceptor {
   return (dispatch) => (options, handler) => {
     const origin = context.originOf(originName(options.origin));
-    const refuse = (kind: PoolErrorKind | undefined, error: Error) => {
-      if (kind !== undefined) origin.failed(kind, error);
+    const refuse = (kind: PoolErrorKind, error: Error) => {
+      origin.failed(kind, error);
       handler.onResponseError?.(NO_CONTROLLER, error);
       return true;
     };
@@ -45,7 +45,7 @@ export function limiting(context: LimitContext): Dispatcher.DispatcherComposeInt
       return refuse('exhausted', new PoolExhaustedError(origin.pool, origin.maxWaiting));
     }
     const era = origin.breaker.enter();
-    if (era === undefined) return refuse(undefined, new BreakerOpenError(context.pool, origin.name));
+    if (era === undefined) return refuse('breaker', new BreakerOpenError(context.pool, origin.name));
     const tracked = new Tracked(context, origin, era, handler);
     try {
       return dispatch(options, tracked);

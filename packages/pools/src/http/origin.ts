@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.js';
-import type { DestroyReason, PoolErrorKind, PoolEvents } from '../events.js';
-import { PoolCounters, type PoolStats } from '../pool-stats.js';
-import { Breaker, type BreakerState } from './breaker.js';
+import type { PoolEvents } from '../events.js';
+import type { BreakerState, DestroyReason, PoolErrorKind, PoolStats } from '../observed.js';
+import { PoolRecord } from '../record.js';
+import { Breaker } from './breaker.js';
 
 /** What the pool says about one origin: a connection counts as borrowed while a request is under way on it. */
 export interface OriginStats extends PoolStats {
@@ -22,7 +23,6 @@ export class Origin {
   readonly connections: number;
   readonly maxWaiting: number;
   readonly breaker: Breaker;
-  readonly counters = new PoolCounters();
   /** Requests handed to the engine and not ended, and those of them that are on a connection. */
   inFlight = 0;
   borrowed = 0;
@@ -32,7 +32,7 @@ export class Origin {
   connecting = 0;
   retries = 0;
   readonly #statuses = [0, 0, 0, 0, 0];
-  readonly #events: PoolEvents;
+  readonly #record: PoolRecord;
 
   constructor(
     name: string,
@@ -50,8 +50,8 @@ export class Origin {
     this.pool = pool;
     this.connections = limits.connections;
     this.maxWaiting = limits.maxWaiting;
-    this.breaker = new Breaker(clock, limits.failures, limits.openMs);
-    this.#events = events;
+    this.#record = new PoolRecord(pool, events);
+    this.breaker = new Breaker(clock, limits.failures, limits.openMs, (state) => this.#record.breaker(state));
   }
 
   get idle(): number {
@@ -60,28 +60,22 @@ export class Origin {
 
   connected(ms: number): void {
     this.sockets++;
-    this.counters.created++;
-    if (this.#events.heard) this.#events.emit({ type: 'created', pool: this.pool, ms });
+    this.#record.created(ms);
   }
 
   disconnected(reason: DestroyReason): void {
     this.sockets--;
-    this.counters.destroyed[reason]++;
-    if (this.#events.heard) this.#events.emit({ type: 'destroyed', pool: this.pool, reason });
+    this.#record.destroyed(reason);
   }
 
   started(hit: boolean, waitMs: number): void {
     this.borrowed++;
-    if (hit) this.counters.hits++;
-    else this.counters.misses++;
-    this.counters.wait.record(waitMs);
-    if (this.#events.heard) this.#events.emit({ type: 'acquired', pool: this.pool, hit, waitMs });
+    this.#record.acquired(hit, waitMs);
   }
 
   ended(holdMs: number): void {
     this.borrowed--;
-    this.counters.hold.record(holdMs);
-    if (this.#events.heard) this.#events.emit({ type: 'released', pool: this.pool, holdMs });
+    this.#record.released(holdMs);
   }
 
   answered(status: number): void {
@@ -90,8 +84,7 @@ export class Origin {
   }
 
   failed(kind: PoolErrorKind, error: unknown): void {
-    this.counters.errors[kind]++;
-    if (this.#events.heard) this.#events.emit({ type: 'error', pool: this.pool, kind, error });
+    this.#record.error(kind, error);
   }
 
   stats(): OriginStats {
@@ -103,11 +96,10 @@ export class Origin {
       idle: this.idle,
       borrowed: this.borrowed,
       waiting,
-
       connecting: this.connecting,
       checking: 0,
       ending: 0,
-      ...this.counters.snapshot(),
+      ...this.#record.counters.snapshot(),
       breaker: this.breaker.state,
       statuses: Object.fromEntries(CLASSES.map((name, index) => [name, this.#statuses[index] ?? 0])) as Record<
         (typeof CLASSES)[number],

@@ -1,8 +1,10 @@
-import { createHash } from 'node:crypto';
-import { serialize } from 'node:v8';
+import { digestOf } from './parameters.js';
 import type { QueryOptions, SqlSession } from './session.js';
 
-/** What is needed of a cache: a hierarchy of `@tierwise/hierarchy`, or one of its namespaces, has it. */
+/**
+ * What is needed of a cache: a hierarchy of `@tierwise/hierarchy`, or one of its namespaces, has it. One for each database, and for each user where
+ * the database shows its users different rows: the statement, its values and nothing else are the key.
+ */
 export interface RowCache {
   getOrSet<V>(
     key: string,
@@ -22,7 +24,7 @@ export interface RowCacheOptions {
 /** A statement whose rows are cached. */
 export interface CachedQuery extends RowCacheOptions {
   readonly text: string;
-  /** Every table that the rows come from. */
+  /** Every table that the rows come from, views and functions looked through; spelled as in {@link invalidateTables}. */
   readonly tables: readonly string[];
 }
 
@@ -38,9 +40,10 @@ export function cachedQuery<R>(
   { text, tables, ...lives }: CachedQuery,
 ): (values?: readonly unknown[], options?: QueryOptions) => Promise<R[]> {
   const tags = tables.map(tagOf);
-  return (values = [], { signal } = {}) =>
+  return async (values = [], { signal } = {}) =>
     cache.getOrSet(
-      keyOf(text, values),
+      // Hashed: parameters may be secrets, and of any length.
+      `sql:${digestOf(text, values)}`,
       async (context) => (await db.query<R>(text, values, { signal: context.signal })).rows,
       { ...lives, tags, ...(signal && { signal }) },
     );
@@ -48,7 +51,7 @@ export function cachedQuery<R>(
 
 /**
  * Makes all cached rows of these tables dead, everywhere. To be called after the commit, never before it: what others load between the two would be
- * the old rows, and would stay.
+ * the old rows, and would stay. A process that is killed between the two leaves the old rows where they are until their `ttl` is over.
  *
  * ```ts
  * await db.transaction(async (tx) => {
@@ -63,9 +66,4 @@ export function invalidateTables(cache: RowCache, tables: readonly string[]): Pr
 
 function tagOf(table: string): string {
   return `table:${table}`;
-}
-
-/** Values of any type, told apart by type (1 is not '1'), in a key of bounded length that shows nothing of them. */
-function keyOf(text: string, values: readonly unknown[]): string {
-  return `sql:${createHash('sha256').update(text).update('\0').update(serialize(values)).digest('base64url')}`;
 }

@@ -15,10 +15,13 @@ export interface SqlClient {
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown;
 }
 
-/** A connection was refused, cut or ended by the server: its `FATAL` errors, and all that have no SQLSTATE. */
+/** SQLSTATEs after which the server ends the connection, whatever language it says `FATAL` in; and that of a commit that may have happened. */
+const ENDING = /^(?:08...|57P..|25P03|25P04|40003)$/;
+
+/** A connection was refused, cut or ended by the server: its `FATAL` errors, and all that are not the server's, such as those of the socket. */
 export function isFatal(error: unknown): boolean {
-  if (!(error instanceof Error)) return true;
-  if ('severity' in error && (error.severity === 'FATAL' || error.severity === 'PANIC')) return true;
-  // 08: connection exception. Errors of the socket have codes such as ECONNRESET, those of `pg` have none.
-  return !('code' in error && typeof error.code === 'string' && /^(?!08)[0-9A-Z]{5}$/.test(error.code));
+  // Not by the look of its code: EPIPE might be an SQLSTATE.
+  if (!(error instanceof Error) || !('severity' in error)) return true;
+  if (error.severity === 'FATAL' || error.severity === 'PANIC') return true;
+  return !('code' in error) || ENDING.test(String(error.code));
 }

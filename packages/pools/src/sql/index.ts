@@ -6,6 +6,11 @@ export {
   type RowCacheOptions,
 } from './cached-query.js';
 export type { SqlClient, SqlResult } from './client.js';
-export type { QueryOptions, SqlSession, SqlTransaction } from './session.js';
+export type { CommitOutcome, QueryOptions, SqlSession, SqlTransaction } from './session.js';
 export { type SqlPool, type SqlPoolOptions, sqlPool } from './sql-pool.js';
-export { SqlAfterCommitError, SqlRolledBackError, type TransactionOptions } from './transaction.js';
+export {
+  SqlAfterCommitError,
+  SqlCommitUnknownError,
+  SqlRolledBackError,
+  type TransactionOptions,
+} from './transaction.js';

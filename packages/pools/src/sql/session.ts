@@ -3,8 +3,9 @@ import type { SqlResult } from './client.js';
 /** Options of one statement. */
 export interface QueryOptions {
   /**
-   * Ends the wait for a connection, or the statement: then the connection under it is cut, since there is no other way that needs no
-   * second connection. Whether a statement that writes took effect is unknown. The call rejects with the signal's reason.
+   * Ends the wait for a connection, or the statement: then the connection under it is given up, since there is no other way that needs no
+   * second connection, and a transaction with it. Whether a statement that writes took effect is unknown. The call rejects with the signal's
+   * reason.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -23,11 +24,16 @@ export interface SqlSession {
   ): Promise<SqlResult<R>>;
 }
 
+/** `unknown`: the connection broke during the commit, which may have happened or may yet happen. */
+export type CommitOutcome = 'committed' | 'unknown';
+
 /** The session of a transaction. It ends with the function that it was handed to. */
 export interface SqlTransaction extends SqlSession {
   /**
-   * Has `task` run after the commit, in the order of these calls: the place for invalidating what was cached. It does not run after a
-   * rollback. It does run if the connection broke during the commit, since then the commit may have happened.
+   * Has `task` run after the commit, with the other tasks: the place for invalidating what was cached. It does not run after a rollback.
+   *
+   * If the outcome is unknown it runs twice: at once, and when the server cannot be at it any more (`statementTimeout` and a second later, or at
+   * `close()`), since others may load the old rows in between. What it throws the second time is ignored.
    */
-  afterCommit(task: () => unknown): void;
+  afterCommit(task: (outcome: CommitOutcome) => unknown): void;
 }

@@ -6,6 +6,7 @@ import { PoolMisuseError, type PoolStats } from '../index.js';
 import {
   cachedQuery,
   invalidateTables,
+  SqlCommitUnknownError,
   type SqlPool,
   type SqlPoolOptions,
   SqlRolledBackError,
@@ -133,6 +134,52 @@ describe.each(SERVERS)('on $name', ({ start }) => {
     const pool = open({ statementTimeout: 50 });
     await expect(pool.query('SELECT pg_sleep(10)')).rejects.toMatchObject({ code: '57014' });
     expect(pool.stats()).toMatchObject({ idle: 1, created: 1 });
+  });
+
+  test('a commit that is cut and happens nevertheless leaves no old rows in the cache', async (context) => {
+    if (!server.terminate) return context.skip(); // PGlite gives a commit up with its connection
+    const cache = createHierarchy({ namespace: 'cut', ttl: '1h' });
+    const slow = `${TABLE}_slow`;
+    await db.query(
+      `CREATE OR REPLACE FUNCTION ${slow}() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END' LANGUAGE plpgsql`,
+    );
+    await db.query(
+      `CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${slow}()`,
+    );
+    const pool = open({ statementTimeout: 1_000 });
+    const byId = cachedQuery<{ name: string }>(db, cache, {
+      text: `SELECT name FROM ${TABLE} WHERE id = 1`,
+      tables: [TABLE],
+    });
+    const outcomes: string[] = [];
+    const committing = pool.transaction(async (tx) => {
+      tx.afterCommit((outcome) => {
+        outcomes.push(outcome);
+        return invalidateTables(cache, [TABLE]);
+      });
+      await tx.query(`UPDATE ${TABLE} SET name = 'Alan' WHERE id = 1`);
+      setTimeout(() => server.cutter.cut(), 100); // in the trigger, which runs in the commit
+    });
+    await expect(committing).rejects.toThrow(SqlCommitUnknownError);
+    const meanwhile = await byId();
+    while ((await names())[0] === 'Ada') await new Promise((resolve) => setTimeout(resolve, 20));
+    while (outcomes.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    await cache.get('another turn');
+    expect([meanwhile, await byId()]).toEqual([[{ name: 'Ada' }], [{ name: 'Alan' }]]);
+    await cache.close();
+    await db.query(`DROP FUNCTION ${slow} CASCADE`);
+  });
+
+  test('an abort does not wait for the statement that it gives up', async (context) => {
+    if (!server.terminate) return context.skip(); // PGlite is one thread with the test
+    const pool = open();
+    const abort = new AbortController();
+    const since = performance.now();
+    const sleeping = pool.transaction((tx) => tx.query('SELECT pg_sleep(20)'), { signal: abort.signal });
+    setTimeout(() => abort.abort(new Error('enough')), 100);
+    await expect(sleeping).rejects.toThrow('enough');
+    expect(performance.now() - since).toBeLessThan(5_000);
+    expect(pool.stats()).toMatchObject({ borrowed: 0 });
   });
 
   test('so do connections that the server terminates', async (context) => {

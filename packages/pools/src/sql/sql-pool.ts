@@ -1,13 +1,13 @@
 import { systemClock } from '../clock.js';
 import { PoolOptionError, PoolTimeoutError } from '../errors.js';
-import type { PoolListener } from '../events.js';
 import { LimitReached, withLimit } from '../limit.js';
+import type { PoolListener, PoolStats } from '../observed.js';
 import type { PoolLimits } from '../options.js';
 import { ConnectionPool } from '../pool.js';
-import type { PoolStats } from '../pool-stats.js';
 import { isFatal, type SqlClient, type SqlResult } from './client.js';
+import { Doubts, runAll } from './doubts.js';
 import type { QueryOptions, SqlSession, SqlTransaction } from './session.js';
-import { runTransaction, SqlAfterCommitError, type TransactionOptions } from './transaction.js';
+import { type Line, runTransaction, SqlAfterCommitError, type TransactionOptions } from './transaction.js';
 
 /** Options of {@link sqlPool}. Sizes and times are those of any pool; `name` is `sql` by default. */
 export interface SqlPoolOptions extends PoolLimits {
@@ -30,7 +30,8 @@ export interface SqlPool extends SqlSession {
   /**
    * Runs `work` in a transaction: committed when it resolves, rolled back when it rejects. One connection is borrowed until then.
    *
-   * Rejects with what `work` rejects with, the server's error, {@link SqlRolledBackError}, {@link SqlAfterCommitError}, or the pool's.
+   * Rejects with what `work` rejects with, the server's error, {@link SqlRolledBackError}, {@link SqlCommitUnknownError},
+   * {@link SqlAfterCommitError}, or the pool's.
    */
   transaction<R>(work: (tx: SqlTransaction) => Promise<R>, options?: TransactionOptions): Promise<R>;
   /** Makes connections until there are `min`. */
@@ -53,6 +54,7 @@ export function sqlPool({ client: newClient, statementTimeout = 30_000, ...limit
     throw new PoolOptionError(name, 'statementTimeout must be a whole number of milliseconds from 1 to 86,400,000');
   }
   const clock = limits.clock ?? systemClock;
+  const doubts = new Doubts(clock, statementTimeout + GRACE_MS);
   const isAlive = async (client: SqlClient): Promise<boolean> => {
     await client.query({ text: 'SELECT 1' });
     return true;
@@ -76,46 +78,58 @@ export function sqlPool({ client: newClient, statementTimeout = 30_000, ...limit
   });
 
   /** Lends a connection to `work`; it is not lent again after an error that leaves it in doubt. */
-  async function lent<R>(work: (run: Run) => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
+  async function lent<R>(work: (line: Line) => Promise<R>, signal: AbortSignal | undefined): Promise<R> {
     const client = await pool.acquire({ signal });
-    let unfit = false;
-    const run: Run = async (text, values = [], options = {}) => {
+    let broken: Line['broken'];
+    const run: Line['run'] = async (text, values = [], options = {}) => {
+      if (broken) throw broken.error;
       options.signal?.throwIfAborted();
       const ask = async (): Promise<SqlResult<unknown>> => client.query({ text, values: [...values] });
       try {
         return await withLimit(clock, statementTimeout + GRACE_MS, ask, undefined, options.signal);
-      } catch (error) {
-        if (isFatal(error) || options.signal?.aborted) unfit = true;
-        if (error instanceof LimitReached) {
-          throw new PoolTimeoutError(name, 'the server did not answer', statementTimeout + GRACE_MS, { cause: error });
-        }
+      } catch (cause) {
+        const error =
+          cause instanceof LimitReached
+            ? new PoolTimeoutError(name, 'the server did not answer', statementTimeout + GRACE_MS, { cause })
+            : cause;
+        if (isFatal(error) || options.signal?.aborted) broken ??= { error };
         throw error;
       }
     };
+    const line: Line = {
+      run,
+      get broken() {
+        return broken;
+      },
+    };
     try {
-      return await work(run);
+      return await work(line);
     } finally {
-      pool.release(client, { discard: unfit });
+      pool.release(client, { discard: broken !== undefined });
     }
   }
 
   return {
     query: <R>(text: string, values?: readonly unknown[], options?: QueryOptions) =>
-      lent((run) => run(text, values, options), options?.signal) as Promise<SqlResult<R>>,
+      lent((line) => line.run(text, values, options), options?.signal) as Promise<SqlResult<R>>,
     transaction: async (work, options = {}) => {
-      const { result, tasks, doubt } = await lent((run) => runTransaction(name, run, work, options), options.signal);
-      const outcomes = await Promise.allSettled(tasks.map(async (task) => task()));
-      if (doubt) throw doubt.error;
+      const { result, tasks, doubt } = await lent((line) => runTransaction(name, line, work, options), options.signal);
+      const outcomes = await runAll(tasks, doubt ? 'unknown' : 'committed');
+      if (doubt) {
+        doubts.add(tasks);
+        throw doubt;
+      }
       const failed = outcomes.find((outcome) => outcome.status === 'rejected');
       if (failed) throw new SqlAfterCommitError(name, failed.reason);
       return result;
     },
     warmUp: () => pool.warmUp(),
     drain: (deadline) => pool.drain(deadline),
-    close: (options) => pool.close(options),
+    close: async (options) => {
+      await pool.close(options);
+      await doubts.settle();
+    },
     stats: () => pool.stats(),
     on: (listener) => pool.on(listener),
   };
 }
-
-type Run = (text: string, values?: readonly unknown[], options?: QueryOptions) => Promise<SqlResult<unknown>>;

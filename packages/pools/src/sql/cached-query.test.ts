@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { cachedQuery, type RowCache } from './index.js';
+import { digestOf } from './parameters.js';
+
+/** Its state is private: from outside, two of them look the same. */
+class Money {
+  readonly #cents: number;
+
+  constructor(cents: number) {
+    this.#cents = cents;
+  }
+
+  toPostgres(prepare: (value: unknown) => string): string {
+    return `(${prepare(new Date(this.#cents))})`;
+  }
+}
+
+test.each([
+  [[1], ['1']],
+  [[null], ['']],
+  [
+    ['a', 'b'],
+    ['ab', ''],
+  ],
+  [['a', 'b'], [['a', 'b']]],
+  [[[1], 2], [[1, 2]]],
+  [[new Date(1)], [new Date(2)]],
+  [[Buffer.from('a')], [Buffer.from('b')]],
+  [[Buffer.from('a')], ['a']],
+  [[new URL('http://a/')], [new URL('http://b/')]],
+  [[{ a: 1 }], [{ a: 2 }]],
+  [[10n ** 30n], [10n ** 30n + 1n]],
+  [[new Money(1)], [new Money(2)]],
+])('values that are sent differently are kept apart: %o, %o', (one, other) => {
+  expect(digestOf('SELECT $1', one)).not.toBe(digestOf('SELECT $1', other));
+  expect(digestOf('SELECT $1', one)).toBe(digestOf('SELECT $1', [...one]));
+});
+
+test('a statement and its values are never another statement with other values', () => {
+  const texts = fc.array(fc.string({ maxLength: 3 }), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(texts, texts, ([a = '', ...as], [b = '', ...bs]) => {
+      const same = JSON.stringify([a, as]) === JSON.stringify([b, bs]);
+      expect(digestOf(a, as) === digestOf(b, bs)).toBe(same);
+    }),
+  );
+});
+
+test.each([[Symbol('no')], [() => {}]])('what no parameter can be rejects, and does not throw: %s', async (value) => {
+  const cache: RowCache = { getOrSet: () => expect.fail(), invalidateTags: () => expect.fail() };
+  const query = cachedQuery({ query: () => expect.fail() }, cache, { text: 'SELECT $1', tables: ['a'] });
+  const rejection = query([value]).then(
+    () => 'answered',
+    (error) => error,
+  );
+  expect(await rejection).toBeInstanceOf(TypeError);
+});
