@@ -1,11 +1,13 @@
 import { type BatchLoader, findMany, findOrLoadMany } from './batch.js';
 import { checkFunction, checkNames } from './check.js';
+import { type Defaults, refined } from './defaults.js';
 import { type Definition, type DefinitionOptions, define } from './define.js';
 import { InvalidKeyError, InvalidOptionError, InvalidValueError } from './errors.js';
 import { type InvalidationMode, invalidate, purge } from './invalidate.js';
 import type { Loader, Wish } from './load.js';
 import { checkKey, checkNamespace, checkTags } from './names.js';
 import {
+  changesBy,
   checkLoadOptions,
   checkReadOptions,
   checkStoreOptions,
@@ -21,6 +23,7 @@ import { find, findOrLoad, lookUp, refreshAhead } from './read.js';
 import type { Space } from './space.js';
 import { type CacheStats, toStats } from './stats.js';
 import { runTransaction, Transaction, type TransactionOptions } from './transaction.js';
+import type { Rules } from './validation.js';
 import { remove, set, touch } from './write.js';
 
 /** A value with what is known of it. */
@@ -64,14 +67,18 @@ export interface InvalidateOptions {
  */
 export class Cache {
   readonly #space: Space;
-  readonly #policy: Policy;
+  readonly #defaults: Defaults;
   readonly #openSpace: (name: string) => Space;
 
   /** Not for use: handles come from {@link createHierarchy} and {@link Cache.namespace}. */
-  constructor(space: Space, policy: Policy, openSpace: (name: string) => Space) {
+  constructor(space: Space, defaults: Defaults, openSpace: (name: string) => Space) {
     this.#space = space;
-    this.#policy = policy;
+    this.#defaults = defaults;
     this.#openSpace = openSpace;
+  }
+
+  get #policy(): Policy {
+    return this.#defaults();
   }
 
   /** The namespace's full name. */
@@ -150,11 +157,11 @@ export class Cache {
   ): Promise<(V | undefined)[]> {
     this.#checkMany(keys);
     const { tags = [], ...others } = options ?? {};
-    checkLoadOptions('getOrSetMany()', others);
+    checkLoadOptions('getOrSetMany()', others, this.#policy.rules);
     checkFunction('the loader of getOrSetMany()', load);
     const tagsOf = typeof tags === 'function' ? tags : () => tags;
     // Asked for once, before anything is done: a function need not answer the same twice.
-    const tagsByKey = new Map([...new Set(keys)].map((key) => [key, copyTags(tagsOf(key))]));
+    const tagsByKey = new Map([...new Set(keys)].map((key) => [key, copyTags(tagsOf(key), this.#policy.rules)]));
     const entries = await findOrLoadMany(this.#space, keys, {
       loader: load,
       policy: refinePolicy(this.#policy, others),
@@ -196,10 +203,11 @@ export class Cache {
   /** Stores values, in as few commands as L2 allows. Of a key that comes twice, the later value counts. */
   async setMany(items: Iterable<readonly [key: string, value: unknown]>, options?: StoreOptions): Promise<void> {
     this.#space.core.work.checkOpen();
-    checkStoreOptions('set()', options);
+    const { rules } = this.#policy;
+    checkStoreOptions('set()', options, rules);
     const byKey = new Map(items);
     for (const [key, value] of byKey) {
-      checkKey(key);
+      checkKey(key, rules);
       if (value === undefined) {
         throw new InvalidValueError(
           `undefined cannot be stored under ${JSON.stringify(key)}, since it means absence: store null, or delete the key`,
@@ -264,7 +272,7 @@ export class Cache {
   /** Makes every value that has one of these tags dead, or stale, on all nodes. Costs the same for one value and for a million. */
   async invalidateTags(tags: readonly string[], options?: InvalidateOptions): Promise<void> {
     this.#space.core.work.checkOpen();
-    checkTags(tags);
+    checkTags(tags, this.#policy.rules);
     const mode = modeOf(options);
     if (tags.length > 0) await this.#track(invalidate(this.#space, tags, mode));
   }
@@ -290,9 +298,11 @@ export class Cache {
    */
   namespace(name: string, defaults?: PolicyOptions): Cache {
     if (defaults !== undefined) checkNames('namespace()', defaults, POLICY_NAMES);
-    checkNamespace(name);
+    const { rules } = this.#policy;
+    checkNamespace(name, rules);
+    const changes = changesBy(defaults, rules);
     const space = this.#openSpace(`${this.name}:${name}`);
-    return new Cache(space, refinePolicy(this.#policy, defaults), this.#openSpace);
+    return new Cache(space, refined(this.#defaults, changes), this.#openSpace);
   }
 
   /** A kind of value: how its key and tags are made from typed parameters, how it is loaded, how long it lives. */
@@ -319,7 +329,7 @@ export class Cache {
   }
 
   #wish<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Wish {
-    checkLoadOptions('getOrSet()', options);
+    checkLoadOptions('getOrSet()', options, this.#policy.rules);
     checkFunction(`the loader of ${JSON.stringify(key)}`, loader);
     return {
       key,
@@ -333,7 +343,8 @@ export class Cache {
 
   #check(keys: readonly string[]): void {
     this.#space.core.work.checkOpen();
-    for (const key of keys) checkKey(key);
+    const { rules } = this.#space.core.options;
+    for (const key of keys) checkKey(key, rules);
   }
 
   #checkMany(keys: readonly string[]): void {
@@ -348,8 +359,8 @@ export class Cache {
 }
 
 /** A copy, since the caller's array is the caller's. @throws {@link InvalidKeyError} */
-function copyTags(tags: unknown): readonly string[] {
-  checkTags(tags);
+function copyTags(tags: unknown, rules: Rules): readonly string[] {
+  checkTags(tags, rules);
   return [...tags];
 }
 

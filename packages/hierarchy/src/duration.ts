@@ -1,4 +1,5 @@
 import { InvalidDurationError } from './errors.js';
+import { type Rules, ttlByRules } from './validation.js';
 
 /** Milliseconds as a number, or a number with a unit: `'250ms'`, `'10s'`, `'5m'`, `'2h'`, `'1d'`, `'1w'`. Never seconds as a bare number. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`;
@@ -29,7 +30,16 @@ const MAX_DURATION_MS = 365 * 86_400 * SECOND;
  * @throws {@link InvalidDurationError} for anything else: other units, NaN, Infinity, negative, more than a year.
  */
 export function parseDuration(value: Duration, name: string, min = 0): number {
-  const ms = Math.ceil(parseWithUnit(value, UNITS_OF_TIME));
+  return inBounds(parseWithUnit(value, UNITS_OF_TIME), value, name, min);
+}
+
+/** As {@link parseDuration}, for what a mode of validation has a say in: how long something lives. */
+export function parseTtl(value: Duration, name: string, rules: Rules, min = 0): number {
+  return inBounds(ttlByRules(parseWithUnit(value, UNITS_OF_TIME), name, rules), value, name, min);
+}
+
+function inBounds(exactMs: number, value: Duration, name: string, min: number): number {
+  const ms = Math.ceil(exactMs);
   if (!(ms >= min && ms <= MAX_DURATION_MS)) {
     throw new InvalidDurationError(
       `${name} must be ${min} to ${MAX_DURATION_MS} milliseconds (one year), as a number or with a unit such as '10m' ` +

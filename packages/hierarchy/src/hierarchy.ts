@@ -78,7 +78,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
   const { core, way, incidents, opening, stop } = wire(resolved, spaces);
 
   const openSpace = (name: string): Space => {
-    checkNamespace(name);
+    checkNamespace(name, resolved.rules);
     let space = spaces.get(name);
     if (space === undefined) {
       space = new Space(core, name, name === resolved.namespace);
@@ -100,7 +100,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     core.l1.close();
   };
 
-  const hierarchy: Hierarchy = Object.assign(new Cache(root, resolved.policy, openSpace), {
+  const hierarchy: Hierarchy = Object.assign(new Cache(root, () => resolved.policy, openSpace), {
     ready: async () => {
       core.work.checkOpen();
       await opening;

@@ -69,3 +69,4 @@ export {
   TransactionConflictError,
   TransactionUnsupportedError,
 } from './transaction-errors.js';
+export type { ValidationMode } from './validation.js';

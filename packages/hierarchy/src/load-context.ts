@@ -98,7 +98,7 @@ export class LoaderContext implements LoadContext {
 
   readonly setOptions = (options: StoreOptions): void => {
     checkNames('ctx.setOptions()', options, [...POLICY_NAMES, 'tags']);
-    if (options.tags !== undefined) checkTags(options.tags);
+    if (options.tags !== undefined) checkTags(options.tags, this.policy.rules);
     this.policy = refinePolicy(this.policy, options);
     if (options.tags !== undefined) this.tags = [...options.tags];
   };

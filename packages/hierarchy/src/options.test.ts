@@ -346,14 +346,18 @@ describe('options that do not exist', () => {
     const node = await filled();
     const refused = (async () => call(node.cache))();
     await expect(refused).rejects.toMatchObject({ name: 'InvalidOptionError', code: 'ERR_TIERWISE_INVALID_OPTION' });
-    await expect(refused).rejects.toThrow(new RegExp(`has no option "${name}"; its options are: \\w+`));
+    await expect(refused).rejects.toThrow(
+      new RegExp(`has no option "${name}"(?: \\(did you mean "(?:ttl|tags|signal)"\\?\\))?; its options are: \\w+`),
+    );
     await nothingWasDone(node);
   });
 
   test('of what a loader sets', async () => {
     const { cache } = lonely();
     const load = ({ setOptions }: LoadContext) => setOptions({ tll: 1 } as never);
-    await expect(cache.getOrSet('k', load)).rejects.toThrow('has no option "tll"; its options are: ttl, ');
+    await expect(cache.getOrSet('k', load)).rejects.toThrow(
+      'has no option "tll" (did you mean "ttl"?); its options are: ttl, ',
+    );
   });
 
   test.each([
@@ -367,6 +371,14 @@ describe('options that do not exist', () => {
     expect(made).toThrow(expect.objectContaining({ code: 'ERR_TIERWISE_INVALID_OPTION' }));
     expect(made).toThrow(`has no option "${name}"`);
   });
+});
+
+test('all names that do not exist are told at once, with what was probably meant where that is near', () => {
+  const made = () =>
+    createHierarchy({ namespace: 'test', staleIfErorr: '1h', 'clos-Timeout': 1, colour: 'red' } as never);
+  expect(made).toThrow(
+    'has no option "staleIfErorr" (did you mean "staleIfError"?), nor "clos-Timeout" (did you mean "closeTimeout"?), nor "colour"; ',
+  );
 });
 
 describe('other options that are wrong', () => {

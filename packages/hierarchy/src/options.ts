@@ -1,7 +1,8 @@
+import { MAX_ENTRIES } from '@tierwise/l1';
 import type { L2 } from '@tierwise/l2';
 import { checkNames } from './check.js';
 import { type Clock, systemClock } from './clock.js';
-import { type ByteSize, type Duration, parseByteSize, parseDuration } from './duration.js';
+import { type ByteSize, type Duration, parseByteSize, parseDuration, parseTtl } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import { type IncidentOptions, type ResolvedIncidentOptions, resolveIncidentOptions } from './incident-options.js';
 import { checkNamespace } from './names.js';
@@ -14,6 +15,7 @@ import {
 import { DEFAULT_POLICY, POLICY_NAMES, type Policy, type PolicyOptions, refinePolicy } from './policy.js';
 import { type ResolvedSnapshotOptions, resolveSnapshotOptions, type SnapshotOptions } from './snapshot-options.js';
 import { checkInstrumentation, type Instrumentation } from './tracing.js';
+import { type Rules, rulesOf, type ValidationMode } from './validation.js';
 
 /** Options of {@link createHierarchy}. Only `namespace` is required. Those of {@link PolicyOptions} are defaults for all calls. */
 export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'>, OutageOptions {
@@ -39,6 +41,8 @@ export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'>, OutageOp
    * `'copy'`: a copy of its own for each read, free to be changed.
    */
   readonly returns?: 'frozen' | 'copy';
+  /** How strictly keys, tags, times to live and values are checked. Default `'normal'`. */
+  readonly validation?: ValidationMode;
   /** What counts as an incident, and what is done about it. */
   readonly incidents?: IncidentOptions;
   /** Snapshots of L1, for a warm start. */
@@ -90,7 +94,10 @@ export interface EncryptionKey {
   readonly key: string | Uint8Array;
 }
 
-/** Options with every default filled in and every unit parsed. */
+/**
+ * Options with every default filled in and every unit parsed. `reconfigure` puts new ones in their place: who wants to follow that looks
+ * here each time, and does not keep what it found.
+ */
 export interface ResolvedOptions {
   readonly namespace: string;
   readonly maxEntries: number;
@@ -98,6 +105,7 @@ export interface ResolvedOptions {
   readonly l2: L2 | undefined;
   /** What calls use where they say nothing else. */
   readonly policy: Policy;
+  readonly rules: Rules;
   readonly maxStalenessMs: number;
   readonly l2TimeoutMs: number;
   readonly leaseTtlMs: number;
@@ -133,6 +141,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     'compression',
     'encryption',
     'returns',
+    'validation',
     'incidents',
     'snapshot',
     'instrumentation',
@@ -142,15 +151,16 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   checkNames('l1', options.l1, ['maxEntries', 'maxBytes', 'ttl']);
   checkNames('lease', options.lease, ['ttl', 'wait']);
   checkNames('encryption', options.encryption, ['keys', 'hideNames']);
-  checkNamespace(options.namespace);
+  const rules = rulesOf(options.validation ?? 'normal');
+  checkNamespace(options.namespace, rules);
   // By default values, not by `??`: null is no option's value, and no way to say "none" or "for ever".
   const { l1 = {}, lease = {}, l2, compression = {}, encryption, returns = 'frozen', clock = systemClock } = options;
   const { maxStaleness = '10s', l2Timeout = '2s', closeTimeout = '5s' } = options;
   const { maxEntries = 5000, maxBytes = '64mb' } = l1;
   const { ttl: leaseTtl = '5s', wait = '30s' } = lease;
   if (compression !== false) checkNames('compression', compression, ['threshold']);
-  if (!Number.isSafeInteger(maxEntries) || maxEntries < 1) {
-    throw new InvalidOptionError(`l1.maxEntries must be a whole number, 1 or more, not ${maxEntries}`);
+  if (!Number.isSafeInteger(maxEntries) || maxEntries < 1 || maxEntries > MAX_ENTRIES) {
+    throw new InvalidOptionError(`l1.maxEntries must be a whole number from 1 to ${MAX_ENTRIES}, not ${maxEntries}`);
   }
   if (returns !== 'frozen' && returns !== 'copy') {
     throw new InvalidOptionError(`returns must be 'frozen' or 'copy', not ${JSON.stringify(returns)}`);
@@ -158,13 +168,14 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   if (l2 !== undefined && typeof l2.read !== 'function') {
     throw new InvalidOptionError("l2 must be a second tier, such as redisL2({ url }) from '@tierwise/l2-redis'");
   }
-  const l1TtlMs = l1.ttl === undefined ? Number.POSITIVE_INFINITY : parseDuration(l1.ttl, 'l1.ttl', 1);
+  const l1TtlMs = l1.ttl === undefined ? Number.POSITIVE_INFINITY : parseTtl(l1.ttl, 'l1.ttl', rules, 1);
   return {
     namespace: options.namespace,
     maxEntries,
     maxBytes: parseByteSize(maxBytes, 'l1.maxBytes'),
     l2,
-    policy: { ...refinePolicy(DEFAULT_POLICY, options), l1TtlMs },
+    policy: { ...refinePolicy({ ...DEFAULT_POLICY, rules }, options), l1TtlMs },
+    rules,
     maxStalenessMs: parseDuration(maxStaleness, 'maxStaleness'),
     l2TimeoutMs: parseDuration(l2Timeout, 'l2Timeout', 1),
     leaseTtlMs: parseDuration(leaseTtl, 'lease.ttl', 10),

@@ -1,7 +1,8 @@
 import { checkNames } from './check.js';
-import { type Duration, parseDuration } from './duration.js';
+import { type Duration, parseDuration, parseTtl } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import { checkTags } from './names.js';
+import { RULES, type Rules } from './validation.js';
 
 /** Defaults that the hierarchy, a namespace, a definition or a single call can set. The more specific one counts. */
 export interface PolicyOptions {
@@ -71,8 +72,10 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What a stored value's life and a load's limits are decided by, all units parsed. */
+/** What a stored value's life and a load's limits are decided by, all units parsed. Never changed, but replaced. */
 export interface Policy {
+  /** What further options have to keep to. */
+  readonly rules: Rules;
   readonly ttlMs: number;
   readonly ttlJitter: number;
   readonly negativeTtlMs: number | undefined;
@@ -84,7 +87,23 @@ export interface Policy {
   readonly loadTimeout: { readonly softMs: number; readonly hardMs: number; readonly lateMs: number };
 }
 
+/** What options say differently from a policy. */
+export interface PolicyChanges {
+  readonly ttlMs: number | undefined;
+  readonly ttlJitter: number | undefined;
+  readonly negativeTtlMs: number | undefined;
+  readonly l1TtlMs: number | undefined;
+  readonly staleWhileRevalidateMs: number | undefined;
+  readonly staleIfErrorMs: number | undefined;
+  readonly loadBackoff: { readonly firstMs: number | undefined; readonly maxMs: number | undefined } | undefined;
+  readonly refreshAhead: number | false | undefined;
+  readonly loadTimeout:
+    | { readonly softMs: number | undefined; readonly hardMs: number | undefined; readonly lateMs: number | undefined }
+    | undefined;
+}
+
 export const DEFAULT_POLICY: Policy = {
+  rules: RULES.normal,
   ttlMs: 600_000,
   ttlJitter: 0,
   negativeTtlMs: undefined,
@@ -117,44 +136,78 @@ export function policyOptionsOf(options: PolicyOptions): PolicyOptions {
 
 /** `base` with what `options` says differently. @throws typed errors, saying what is allowed. */
 export function refinePolicy(base: Policy, options: PolicyOptions | undefined): Policy {
-  if (options === undefined || !POLICY_NAMES.some((name) => options[name] !== undefined)) return base;
-  const duration = (name: 'ttl' | 'l1Ttl' | 'negativeTtl' | 'staleWhileRevalidate' | 'staleIfError', least = 0) =>
-    options[name] === undefined ? undefined : parseDuration(options[name], name, least);
+  const changes = changesBy(options, base.rules);
+  return changes === undefined ? base : applyChanges(base, changes);
+}
+
+/** What `options` says differently; `undefined`: nothing. @throws typed errors, saying what is allowed. */
+export function changesBy(options: PolicyOptions | undefined, rules: Rules): PolicyChanges | undefined {
+  if (options === undefined || !POLICY_NAMES.some((name) => options[name] !== undefined)) return undefined;
+  const ttl = (name: 'ttl' | 'l1Ttl' | 'negativeTtl' | 'staleWhileRevalidate' | 'staleIfError', least = 0) =>
+    options[name] === undefined ? undefined : parseTtl(options[name], name, rules, least);
   return {
-    ttlMs: duration('ttl') ?? base.ttlMs,
-    ttlJitter: options.ttlJitter === undefined ? base.ttlJitter : checkPart(options.ttlJitter, 'ttlJitter'),
-    negativeTtlMs: duration('negativeTtl') ?? base.negativeTtlMs,
-    l1TtlMs: duration('l1Ttl', 1) ?? base.l1TtlMs,
-    staleWhileRevalidateMs: duration('staleWhileRevalidate') ?? base.staleWhileRevalidateMs,
-    staleIfErrorMs: duration('staleIfError') ?? base.staleIfErrorMs,
-    loadBackoff: options.loadBackoff === undefined ? base.loadBackoff : toBackoff(base, options.loadBackoff),
-    refreshAhead: toRefreshAhead(base, options.refreshAhead),
-    loadTimeout: options.loadTimeout === undefined ? base.loadTimeout : toLoadTimeout(base, options.loadTimeout),
+    ttlMs: ttl('ttl'),
+    ttlJitter: options.ttlJitter === undefined ? undefined : checkPart(options.ttlJitter, 'ttlJitter'),
+    negativeTtlMs: ttl('negativeTtl'),
+    l1TtlMs: ttl('l1Ttl', 1),
+    staleWhileRevalidateMs: ttl('staleWhileRevalidate'),
+    staleIfErrorMs: ttl('staleIfError'),
+    loadBackoff: options.loadBackoff === undefined ? undefined : toBackoff(options.loadBackoff),
+    refreshAhead: toRefreshAhead(options.refreshAhead),
+    loadTimeout: options.loadTimeout === undefined ? undefined : toLoadTimeout(options.loadTimeout),
   };
 }
 
-function toBackoff(base: Policy, option: NonNullable<PolicyOptions['loadBackoff']>): Policy['loadBackoff'] {
-  const { first, max } = typeof option === 'object' ? option : { first: option, max: undefined };
-  if (typeof option === 'object') checkNames('loadBackoff', option, ['first', 'max']);
-  const firstMs = first === undefined ? base.loadBackoff.firstMs : parseDuration(first, 'loadBackoff.first');
-  const maxMs = max === undefined ? base.loadBackoff.maxMs : parseDuration(max, 'loadBackoff.max');
-  return { firstMs, maxMs: Math.max(firstMs, maxMs) };
+/** Never throws: changes that were understood once can be made to any policy. */
+export function applyChanges(base: Policy, changes: PolicyChanges): Policy {
+  const { loadBackoff, loadTimeout, refreshAhead } = changes;
+  const firstMs = loadBackoff?.firstMs ?? base.loadBackoff.firstMs;
+  const maxMs = loadBackoff?.maxMs ?? base.loadBackoff.maxMs;
+  return {
+    rules: base.rules,
+    ttlMs: changes.ttlMs ?? base.ttlMs,
+    ttlJitter: changes.ttlJitter ?? base.ttlJitter,
+    negativeTtlMs: changes.negativeTtlMs ?? base.negativeTtlMs,
+    l1TtlMs: changes.l1TtlMs ?? base.l1TtlMs,
+    staleWhileRevalidateMs: changes.staleWhileRevalidateMs ?? base.staleWhileRevalidateMs,
+    staleIfErrorMs: changes.staleIfErrorMs ?? base.staleIfErrorMs,
+    loadBackoff: loadBackoff === undefined ? base.loadBackoff : { firstMs, maxMs: Math.max(firstMs, maxMs) },
+    refreshAhead: refreshAhead === undefined ? base.refreshAhead : refreshAhead === false ? undefined : refreshAhead,
+    loadTimeout:
+      loadTimeout === undefined
+        ? base.loadTimeout
+        : {
+            softMs: loadTimeout.softMs ?? base.loadTimeout.softMs,
+            hardMs: loadTimeout.hardMs ?? base.loadTimeout.hardMs,
+            lateMs: loadTimeout.lateMs ?? base.loadTimeout.lateMs,
+          },
+  };
 }
 
-function toLoadTimeout(base: Policy, option: NonNullable<PolicyOptions['loadTimeout']>): Policy['loadTimeout'] {
-  if (typeof option !== 'object') return { ...base.loadTimeout, hardMs: parseDuration(option, 'loadTimeout', 1) };
+function toBackoff(option: NonNullable<PolicyOptions['loadBackoff']>): PolicyChanges['loadBackoff'] {
+  const { first, max } = typeof option === 'object' ? option : { first: option, max: undefined };
+  if (typeof option === 'object') checkNames('loadBackoff', option, ['first', 'max']);
+  return {
+    firstMs: first === undefined ? undefined : parseDuration(first, 'loadBackoff.first'),
+    maxMs: max === undefined ? undefined : parseDuration(max, 'loadBackoff.max'),
+  };
+}
+
+function toLoadTimeout(option: NonNullable<PolicyOptions['loadTimeout']>): PolicyChanges['loadTimeout'] {
+  if (typeof option !== 'object') {
+    return { softMs: undefined, hardMs: parseDuration(option, 'loadTimeout', 1), lateMs: undefined };
+  }
   checkNames('loadTimeout', option, ['soft', 'hard', 'late']);
   const { soft, hard, late } = option;
   return {
-    softMs: soft === undefined ? base.loadTimeout.softMs : parseDuration(soft, 'loadTimeout.soft'),
-    hardMs: hard === undefined ? base.loadTimeout.hardMs : parseDuration(hard, 'loadTimeout.hard', 1),
-    lateMs: late === undefined ? base.loadTimeout.lateMs : parseDuration(late, 'loadTimeout.late'),
+    softMs: soft === undefined ? undefined : parseDuration(soft, 'loadTimeout.soft'),
+    hardMs: hard === undefined ? undefined : parseDuration(hard, 'loadTimeout.hard', 1),
+    lateMs: late === undefined ? undefined : parseDuration(late, 'loadTimeout.late'),
   };
 }
 
-function toRefreshAhead(base: Policy, option: PolicyOptions['refreshAhead']): number | undefined {
-  if (option === undefined) return base.refreshAhead;
-  return option === false ? undefined : checkPart(option, 'refreshAhead');
+function toRefreshAhead(option: PolicyOptions['refreshAhead']): PolicyChanges['refreshAhead'] {
+  return option === undefined || option === false ? option : checkPart(option, 'refreshAhead');
 }
 
 function checkPart(part: unknown, name: string): number {
@@ -178,17 +231,17 @@ export function longestLifeMs(policy: Policy): number {
 }
 
 /** Checks the options of a call that stores. @throws typed errors, before anything is done. */
-export function checkStoreOptions(where: string, options: StoreOptions | undefined): void {
+export function checkStoreOptions(where: string, options: StoreOptions | undefined, rules: Rules): void {
   if (options === undefined) return;
   checkNames(where, options, STORE_NAMES);
-  if (options.tags !== undefined) checkTags(options.tags);
+  if (options.tags !== undefined) checkTags(options.tags, rules);
 }
 
 /** Checks the options of a call that may load. @throws typed errors, before anything is done. */
-export function checkLoadOptions(where: string, options: LoadOptions | undefined): void {
+export function checkLoadOptions(where: string, options: LoadOptions | undefined, rules: Rules): void {
   if (options === undefined) return;
   checkNames(where, options, LOAD_NAMES);
-  if (options.tags !== undefined) checkTags(options.tags);
+  if (options.tags !== undefined) checkTags(options.tags, rules);
 }
 
 /** Checks the options of a call that only reads. @throws typed errors, before anything is done. */

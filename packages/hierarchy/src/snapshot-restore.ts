@@ -133,11 +133,11 @@ class Restorer {
     let space: Space;
     let key: string | undefined;
     try {
-      checkNamespace(namespace);
+      checkNamespace(namespace, this.#core.options.rules);
       space = this.#openSpace(namespace);
       key = hidesNames(this.#core) ? openName(this.#core.codec, namespace, id, record.name) : id;
       if (key === undefined) return 'damaged';
-      checkKey(key);
+      checkKey(key, this.#core.options.rules);
     } catch {
       return 'damaged';
     }

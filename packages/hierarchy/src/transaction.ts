@@ -85,7 +85,7 @@ export class Transaction {
   /** Sets a value when the transaction is committed; reads of this transaction see it at once. It is encoded now. */
   set(key: string, value: unknown, options?: StoreOptions): void {
     this.#check([key]);
-    checkStoreOptions('set()', options);
+    checkStoreOptions('set()', options, this.#policy.rules);
     const { core, name } = this.#space;
     if (value === undefined) {
       throw new InvalidValueError('undefined cannot be stored, since it means absence: store null, or delete the key', {
@@ -173,7 +173,7 @@ export class Transaction {
     this.#space.core.work.checkOpen();
     if (this.#over !== undefined) throw new TransactionClosedError(this.#over, { namespace: this.#space.name });
     if (this.#conflict !== undefined) throw this.#conflict;
-    for (const key of keys) checkKey(key);
+    for (const key of keys) checkKey(key, this.#policy.rules);
     const all = new Set([...this.#read.keys(), ...this.#changes.keys(), ...keys]);
     if (all.size > MAX_KEYS) {
       throw new InvalidOptionError(`a transaction may have up to ${MAX_KEYS} keys, not ${all.size}`);

@@ -9,6 +9,7 @@ import {
   parseKey,
 } from './codec/index.js';
 import type { EncryptionOptions, ResolvedOptions } from './options.js';
+import { checkSize } from './validation.js';
 
 /** What is packed with a payload. */
 export interface ValueMeta extends Place {
@@ -32,11 +33,13 @@ export type OpenedValue =
 /** The codec as a hierarchy uses it: with its options, and with names that may be hidden. */
 export class ValueCodec {
   readonly #codec: Codec;
+  readonly #options: Pick<ResolvedOptions, 'maxBytes' | 'rules'>;
   readonly #hideKey: ((name: string) => string) | undefined;
   readonly #hideTag: ((name: string) => string) | undefined;
 
   constructor(options: ResolvedOptions) {
     const { encryption, compressionThreshold } = options;
+    this.#options = options;
     this.#codec = createCodec({
       compression: compressionThreshold === undefined ? false : { threshold: compressionThreshold },
       encryption: encryption && { keys: ring(encryption) },
@@ -61,9 +64,11 @@ export class ValueCodec {
     return this.#hideTag === undefined ? tag : this.#hideTag(tag);
   }
 
-  /** @throws {@link UnserializableError} */
+  /** @throws {@link UnserializableError}; {@link InvalidValueError} where validation is strict, and L1 too small for it */
   encode(value: unknown): Uint8Array {
-    return this.#codec.encode(value);
+    const payload = this.#codec.encode(value);
+    checkSize(payload.byteLength, this.#options.maxBytes, this.#options.rules);
+    return payload;
   }
 
   decode(payload: Uint8Array): unknown {
