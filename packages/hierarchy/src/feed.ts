@@ -1,6 +1,7 @@
 import type { L2FeedState, L2News } from '@tierwise/l2';
 import type { Clock } from './clock.js';
 import type { Events } from './events.js';
+import type { FeedMeter } from './feed-meter.js';
 import type { Space } from './space.js';
 import type { Tracing } from './tracing.js';
 
@@ -9,6 +10,7 @@ export interface FeedWatchOptions {
   readonly clock: Clock;
   readonly events: Events;
   readonly tracing: Tracing;
+  readonly meter: FeedMeter;
   /** `none`: there is no L2, so nothing to hear. `deaf`: there is one, and nothing is known of its feed yet. */
   readonly start: 'none' | 'deaf';
   /** Whether the L2 has a feed at all. */
@@ -82,6 +84,7 @@ export class FeedWatch {
   onState(state: L2FeedState): void {
     if (state === this.#state || !this.#options.hasFeed) return;
     this.#state = state;
+    this.#options.meter.turned(state);
     const { clock, events, maxStalenessMs, spaces, clearL1 } = this.#options;
     if (state === 'deaf') this.#trustUntil = clock.now() + maxStalenessMs;
     for (const space of spaces.values()) space.lose(state);
@@ -110,7 +113,8 @@ export class FeedWatch {
 
   /** @param own whether this node has dealt with it already. */
   #hear(news: L2News, own: boolean): void {
-    const { events, spaces } = this.#options;
+    const { events, spaces, meter } = this.#options;
+    meter.told(news, own);
     for (const space of news.namespace === undefined ? spaces.values() : [spaces.get(news.namespace)]) {
       if (space === undefined) continue;
       if (own) hearOwn(space, news);

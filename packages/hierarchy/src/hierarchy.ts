@@ -8,6 +8,9 @@ import type { Entry } from './entry.js';
 import { HierarchyClosedError, L2FailedError } from './errors.js';
 import { Events, type HierarchyEventOf, type HierarchyEventType } from './events.js';
 import { FeedWatch } from './feed.js';
+import { FeedMeter } from './feed-meter.js';
+import { type Health, HealthCheck } from './health.js';
+import { L2Probe } from './health-probe.js';
 import type { IncidentList } from './incident.js';
 import { IncidentWatch } from './incident-watch.js';
 import { checkNamespace } from './names.js';
@@ -18,7 +21,7 @@ import type { SnapshotRestored } from './snapshot-restore.js';
 import { Snapshots } from './snapshots.js';
 import { Space } from './space.js';
 import { StallWatch } from './stall.js';
-import { type HierarchyStats, toStats } from './stats.js';
+import { countRemoval, type HierarchyStats, toStats } from './stats.js';
 import { Tracing } from './tracing.js';
 import { ValueCodec } from './value-codec.js';
 import { type WayToL2, wayToL2 } from './way-to-l2.js';
@@ -56,6 +59,12 @@ export interface Hierarchy extends Cache {
    */
   restore(file?: string, options?: ReadOptions): Promise<SnapshotRestored>;
 
+  /**
+   * Finds out how the hierarchy is: writes to L2, reads that back and deletes it, and looks at everything else. Takes no longer than
+   * `l2Timeout`; callers at one time share one check. Never rejects. Nothing of it can be seen by users of the cache.
+   */
+  health(): Promise<Health>;
+
   /** What goes wrong right now, and what went wrong of late. */
   incidents(): IncidentList;
 
@@ -75,7 +84,7 @@ export interface Hierarchy extends Cache {
 export function createHierarchy(options: HierarchyOptions): Hierarchy {
   const resolved = resolveOptions(options);
   const spaces = new Map<string, Space>();
-  const { core, way, incidents, opening, stop } = wire(resolved, spaces);
+  const { core, way, incidents, meter, probe, opening, stop } = wire(resolved, spaces);
 
   const openSpace = (name: string): Space => {
     checkNamespace(name, resolved.rules);
@@ -89,6 +98,15 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
   };
   const root = openSpace(resolved.namespace);
   const snapshots = new Snapshots(core, openSpace);
+
+  const health = new HealthCheck({
+    now: () => core.clock.now(),
+    isClosed: () => closing !== undefined,
+    stats: () => hierarchyStats(core, way, meter),
+    incidents: () => incidents.list(),
+    measure: resolved.incidents.memory.measure,
+    l2: resolved.l2 && { name: resolved.l2.name, probe: () => probe.run() },
+  });
 
   let closing: Promise<void> | undefined;
   const close = async () => {
@@ -109,7 +127,8 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     },
     on: <T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void) =>
       core.events.on(type, listener),
-    stats: () => hierarchyStats(core, way),
+    stats: () => hierarchyStats(core, way, meter),
+    health: () => health.check(),
     incidents: () => incidents.list(),
     snapshot: async (file?: string, options?: ReadOptions) => {
       core.work.checkOpen();
@@ -136,6 +155,8 @@ function wire(
   core: Core;
   way: WayToL2 | undefined;
   incidents: IncidentWatch;
+  meter: FeedMeter;
+  probe: L2Probe;
   /** Settles when L2 has opened or failed to, within the time limit. */
   opening: Promise<void>;
   /** Takes all timers of the hierarchy's own back. */
@@ -163,11 +184,14 @@ function wire(
     onStore: (bytes) => incidents.stored(bytes),
     onRemove: (_, entry, cause) => {
       if (cause === 'entries' || cause === 'bytes') incidents.evicted();
+      countRemoval(entry.space.counters, cause);
       if (!events.wants('evict') || cause === 'replaced' || cause === 'deleted') return;
       events.emit({ type: 'evict', namespace: entry.space.name, key: entry.key, cause });
     },
   });
-  const way = l2 && wayToL2({ l2, options, events, tracing, codec, spaces, onAnswer: (ms) => incidents.answered(ms) });
+  const meter = new FeedMeter(clock);
+  const onAnswer = (ms: number) => incidents.answered(ms);
+  const way = l2 && wayToL2({ l2, options, events, tracing, meter, codec, spaces, onAnswer });
   const onFeedState = (state: L2FeedState) => {
     feed.onState(state);
     if (state === 'alive') stalls.start();
@@ -183,6 +207,7 @@ function wire(
     clock,
     events,
     tracing,
+    meter,
     start: l2 === undefined ? 'none' : 'deaf',
     hasFeed: l2?.feed !== undefined,
     maxStalenessMs: options.maxStalenessMs,
@@ -243,7 +268,7 @@ function wire(
     stalls.stop();
     incidents.close();
   };
-  return { core, way, incidents, opening, stop };
+  return { core, way, incidents, meter, probe: new L2Probe(core, meter, origin), opening, stop };
 }
 
 function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {
@@ -251,8 +276,8 @@ function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {
   return new L2FailedError(`${l2?.name ?? 'L2'} could not be opened: ${reason}`, { cause: error });
 }
 
-function hierarchyStats(core: Core, way: WayToL2 | undefined): HierarchyStats {
-  const { entries, bytes, removed } = core.l1.stats();
+function hierarchyStats(core: Core, way: WayToL2 | undefined, meter: FeedMeter): HierarchyStats {
+  const { entries, bytes, maxEntries, maxBytes, removed } = core.l1.stats();
   const counted = [...core.spaces].map(([name, space]) => [name, toStats([space.counters])] as const);
   const spaces = [...core.spaces.values()];
   const all = toStats(spaces.map((space) => space.counters));
@@ -260,7 +285,9 @@ function hierarchyStats(core: Core, way: WayToL2 | undefined): HierarchyStats {
     ...all,
     l2: { ...all.l2, ...(way?.stats() ?? { breaker: 'closed', inFlight: 0, skipped: 0 }) },
     outbox: way?.outboxStats() ?? { items: 0, bytes: 0, journal: undefined },
-    memory: { entries, bytes, removed },
+    feed: meter.stats(core.guard?.hasFeed === true ? core.feed.state : 'none'),
+    bytes: core.codec.meter.figures(),
+    memory: { entries, bytes, maxEntries, maxBytes, removed },
     underWay: {
       flights: spaces.reduce((sum, space) => sum + space.flights.size, 0),
       tokens: spaces.reduce((sum, space) => sum + space.fences.size, 0),

@@ -1,5 +1,6 @@
 export type { BatchLoadContext, BatchLoaded, BatchLoader } from './batch.js';
 export type { BreakerState } from './breaker.js';
+export type { ByteFigures, WayFigures } from './byte-meter.js';
 export type { Cache, CacheEntry, InvalidateOptions, LoadManyOptions, WrapOptions } from './cache.js';
 export { type Clock, systemClock } from './clock.js';
 export { EncryptionKeyError, UnserializableError } from './codec/index.js';
@@ -21,6 +22,9 @@ export {
   type TierwiseErrorCode,
 } from './errors.js';
 export type { HierarchyEvent, HierarchyEventOf, HierarchyEventType, StaleReason } from './events.js';
+export type { FeedStats } from './feed-meter.js';
+export type { Health, HealthState, RecentFigures } from './health.js';
+export type { HealthReason, HealthReasonCode } from './health-reasons.js';
 export { createHierarchy, type Hierarchy } from './hierarchy.js';
 export type { Incident, IncidentKind, IncidentList, IncidentPhase, IncidentSeverity } from './incident.js';
 export type { IncidentHandler, IncidentOptions, MemoryOptions } from './incident-options.js';

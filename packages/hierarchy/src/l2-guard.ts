@@ -15,6 +15,7 @@ import { L2InvalidError } from '@tierwise/l2';
 import { Coalescer } from './coalescer.js';
 import { L2FailedError } from './errors.js';
 import type { Events } from './events.js';
+import type { FeedMeter } from './feed-meter.js';
 import { type L2Line, L2SkippedError, PURGE_LIMIT_MS, type SendOptions } from './l2-line.js';
 
 /** The answer of an L2 that gave none: to be treated as if there were no L2. */
@@ -39,6 +40,7 @@ export interface L2GuardOptions {
   readonly line: L2Line;
   readonly leaseTtlMs: number;
   readonly events: Events;
+  readonly meter: FeedMeter;
   /** Whether L2 has yet to be told what this node did to a key: then there is nothing to learn about it there. */
   readonly isPending: (namespace: string, key: string) => boolean;
 }
@@ -52,6 +54,7 @@ export class L2Guard {
   readonly #l2: L2;
   readonly #line: L2Line;
   readonly #events: Events;
+  readonly #meter: FeedMeter;
   readonly #isPending: L2GuardOptions['isPending'];
   readonly #reads: Coalescer<string, L2Read>;
   readonly #acquires: Coalescer<L2LeaseRequest, L2LeaseAnswer>;
@@ -63,6 +66,7 @@ export class L2Guard {
     this.#l2 = options.l2;
     this.#line = options.line;
     this.#events = options.events;
+    this.#meter = options.meter;
     this.#isPending = options.isPending;
     const asking =
       <Q, T>(operation: string, run: (namespace: string, questions: readonly Q[]) => Promise<T[]> | undefined) =>
@@ -74,7 +78,7 @@ export class L2Guard {
     this.#acquires = new Coalescer(
       asking('acquire', (namespace, requests) => this.#l2.leases?.acquire(namespace, requests, options.leaseTtlMs)),
     );
-    this.#fills = new Coalescer(asking('fill', (namespace, fills) => this.#l2.write(namespace, fills)));
+    this.#fills = new Coalescer(asking('fill', (namespace, fills) => this.#write(namespace, fills)));
     this.#looks = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
     this.#ensures = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
   }
@@ -148,7 +152,7 @@ export class L2Guard {
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
       // Perhaps it was another fill of the same turn: then this one is sound by itself.
-      return (await this.#line.send('fill', () => this.#l2.write(namespace, [write]), { namespace, count: 1 }))?.[0];
+      return (await this.#line.send('fill', () => this.#write(namespace, [write]), { namespace, count: 1 }))?.[0];
     }
   }
 
@@ -169,7 +173,13 @@ export class L2Guard {
 
   /** @param key the first one as the user spells it, for the error; so for the other orders. */
   write(namespace: string, writes: readonly L2Write[], key: string | undefined): Promise<L2Written[] | undefined> {
-    return this.#order('write', () => this.#l2.write(namespace, writes), { namespace, key, count: writes.length });
+    return this.#order('write', () => this.#write(namespace, writes), { namespace, key, count: writes.length });
+  }
+
+  #write(namespace: string, writes: readonly L2Write[]): Promise<L2Written[]> {
+    const written = this.#l2.write(namespace, writes);
+    if (writes[0] !== undefined) this.#meter.sent(namespace, writes[0].key, written);
+    return written;
   }
 
   delete(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[] | undefined> {

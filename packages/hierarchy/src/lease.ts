@@ -63,10 +63,15 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
     }
     const leftMs = giveUpAt - clock.now();
     if (leftMs <= 0) return alone;
-    if (!waited) space.counters.loadsElsewhere += 1;
+    if (!waited) {
+      space.counters.loadsElsewhere += 1;
+      space.counters.leaseWaits += 1;
+    }
     waited = true;
+    const waitingSince = clock.now();
     const untilItRunsOut = Math.ceil(answer.remainingMs) + 1;
     await flight.waitForNews(newsHeard, Math.min(leftMs, untilItRunsOut, feed.state === 'alive' ? leftMs : pollMs));
+    space.counters.leaseWaitMs += clock.now() - waitingSince;
     pollMs = Math.min(pollMs * 2, LAST_POLL_MS);
     if (token.doomed) return { kind: 'restart' };
   }

@@ -179,6 +179,7 @@ async function loadAndStore(
     if (!controller.signal.aborted || error instanceof LoadTimeoutError) {
       space.backoff.failed(id, wish.policy.loadBackoff);
     }
+    if (error instanceof LoadTimeoutError) counters.loadsTimedOut += 1;
     report('failed', error);
     throw error;
   }

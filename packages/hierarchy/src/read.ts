@@ -202,6 +202,8 @@ function board(space: Space, key: string, policy: Policy): Flight {
     // The look itself is aboard: when all callers have gone, its answer is still to come, and an invalidation has to find its token.
     flight.board();
     found.then(flight.leave, flight.leave);
+  } else {
+    space.counters.readsCoalesced += 1;
   }
   flight.board();
   return flight;

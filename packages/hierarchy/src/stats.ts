@@ -1,4 +1,6 @@
 import type { BreakerState } from './breaker.js';
+import type { ByteFigures } from './byte-meter.js';
+import type { FeedStats } from './feed-meter.js';
 import type { OutboxStats } from './outbox.js';
 
 /** Counts of one namespace since the hierarchy was created. */
@@ -16,6 +18,8 @@ export class Counters {
   loadsFenced = 0;
   loadsUncached = 0;
   loadsFailed = 0;
+  /** Of the failed: those whose loader took longer than it may. */
+  loadsTimedOut = 0;
   /** Misses that needed no load of their own, since one was under way here. */
   loadsShared = 0;
   /** Loads that this node waited for because another node ran them. */
@@ -30,6 +34,15 @@ export class Counters {
   sets = 0;
   deletes = 0;
   invalidations = 0;
+  /** Reads that L1 could not answer, and that joined another's look into L2. */
+  readsCoalesced = 0;
+  /** How often a load waited for another node's lease, and for how long altogether, in milliseconds. */
+  leaseWaits = 0;
+  leaseWaitMs = 0;
+  /** Entries that left L1, by cause: to keep a bound, or because their time was over. */
+  evictedByEntries = 0;
+  evictedByBytes = 0;
+  expired = 0;
 }
 
 /** Looked-up and found, of one tier. `gets` = `hits` + `misses`. */
@@ -50,6 +63,8 @@ export interface CacheStats {
     readonly fenced: number;
     readonly uncached: number;
     readonly failed: number;
+    /** Of the failed: those whose loader took longer than `loadTimeout.hard` and `late`. */
+    readonly timedOut: number;
     /** Misses that shared a load of this node. */
     readonly shared: number;
     /** Misses answered by another node's load. */
@@ -63,6 +78,12 @@ export interface CacheStats {
   readonly stale: { readonly revalidate: number; readonly error: number; readonly timeout: number };
   /** Keys set, deleted (with expired and touched ones), and calls of `invalidateTags` and `clear`. */
   readonly writes: { readonly sets: number; readonly deletes: number; readonly invalidations: number };
+  /** Reads that L1 could not answer, and that shared the look into L2 of another read. */
+  readonly coalesced: number;
+  /** How often a load waited while another node held the lease, and for how long altogether. */
+  readonly leases: { readonly waits: number; readonly waitMs: number };
+  /** Entries that left L1 to keep its bounds, by bound, and those whose time was over. */
+  readonly evictions: { readonly entries: number; readonly bytes: number; readonly expired: number };
 }
 
 /** All figures of a hierarchy. */
@@ -77,17 +98,31 @@ export interface HierarchyStats extends CacheStats {
   };
   /** What L2 has yet to be told. */
   readonly outbox: OutboxStats;
+  /** News of other nodes, and of this one's own writes. */
+  readonly feed: FeedStats;
+  /** What became of values on their way to L2 and from it. */
+  readonly bytes: ByteFigures;
   /** L1 is shared by all namespaces. */
   readonly memory: {
     readonly entries: number;
     /** The encoded length of all values in L1. */
     readonly bytes: number;
+    /** The bounds as they are now: smaller than was asked for while memory is short. */
+    readonly maxEntries: number;
+    readonly maxBytes: number;
     /** Entries that left L1, by cause. */
     readonly removed: Readonly<Record<string, number>>;
   };
   /** What is going on right now: keys being read or loaded, and fills and writes that are not decided yet. */
   readonly underWay: { readonly flights: number; readonly tokens: number };
   readonly namespaces: Readonly<Record<string, CacheStats>>;
+}
+
+/** Counts an entry that left L1 by itself, rather than by a call. */
+export function countRemoval(counters: Counters, cause: string): void {
+  if (cause === 'entries') counters.evictedByEntries += 1;
+  else if (cause === 'bytes') counters.evictedByBytes += 1;
+  else if (cause === 'expired') counters.expired += 1;
 }
 
 export function toStats(counters: readonly Counters[]): CacheStats {
@@ -102,6 +137,7 @@ export function toStats(counters: readonly Counters[]): CacheStats {
       fenced: sum('loadsFenced'),
       uncached: sum('loadsUncached'),
       failed: sum('loadsFailed'),
+      timedOut: sum('loadsTimedOut'),
       shared: sum('loadsShared'),
       elsewhere: sum('loadsElsewhere'),
       timeouts: sum('loadTimeouts'),
@@ -109,5 +145,8 @@ export function toStats(counters: readonly Counters[]): CacheStats {
     },
     stale: { revalidate: sum('staleRevalidate'), error: sum('staleError'), timeout: sum('staleTimeout') },
     writes: { sets: sum('sets'), deletes: sum('deletes'), invalidations: sum('invalidations') },
+    coalesced: sum('readsCoalesced'),
+    leases: { waits: sum('leaseWaits'), waitMs: sum('leaseWaitMs') },
+    evictions: { entries: sum('evictedByEntries'), bytes: sum('evictedByBytes'), expired: sum('expired') },
   };
 }

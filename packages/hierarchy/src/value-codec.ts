@@ -1,3 +1,4 @@
+import { ByteMeter } from './byte-meter.js';
 import {
   type BadBytes,
   type Codec,
@@ -32,6 +33,7 @@ export type OpenedValue =
 
 /** The codec as a hierarchy uses it: with its options, and with names that may be hidden. */
 export class ValueCodec {
+  readonly meter = new ByteMeter();
   readonly #codec: Codec;
   readonly #options: Pick<ResolvedOptions, 'maxBytes' | 'rules'>;
   readonly #hideKey: ((name: string) => string) | undefined;
@@ -43,6 +45,7 @@ export class ValueCodec {
     this.#codec = createCodec({
       compression: compressionThreshold === undefined ? false : { threshold: compressionThreshold },
       encryption: encryption && { keys: ring(encryption) },
+      meter: this.meter,
     });
     if (encryption?.hideNames !== undefined) {
       const key = parseKey(encryption.hideNames.key);

@@ -1,6 +1,7 @@
 import { type L2, L2InUseError } from '@tierwise/l2';
 import { Breaker, type BreakerState } from './breaker.js';
 import type { Events } from './events.js';
+import type { FeedMeter } from './feed-meter.js';
 import { L2Guard } from './l2-guard.js';
 import { L2Line } from './l2-line.js';
 import type { ResolvedOptions } from './options.js';
@@ -33,6 +34,7 @@ export interface WayToL2Options {
   readonly options: ResolvedOptions;
   readonly events: Events;
   readonly tracing: Tracing;
+  readonly meter: FeedMeter;
   readonly codec: ValueCodec;
   readonly spaces: ReadonlyMap<string, Space>;
   /** Hears how long L2 took for each command that it answered, in milliseconds. */
@@ -40,7 +42,8 @@ export interface WayToL2Options {
 }
 
 /** Makes the parts and joins them. */
-export function wayToL2({ l2, options, events, tracing, codec, spaces, onAnswer }: WayToL2Options): WayToL2 {
+export function wayToL2(parts: WayToL2Options): WayToL2 {
+  const { l2, options, events, tracing, meter, codec, spaces, onAnswer } = parts;
   const { clock, outages } = options;
   let openness: 'no' | 'yes' | 'never' = 'no';
   const breaker = new Breaker({
@@ -90,6 +93,7 @@ export function wayToL2({ l2, options, events, tracing, codec, spaces, onAnswer 
     line,
     leaseTtlMs: options.leaseTtlMs,
     events,
+    meter,
     isPending: (namespace, key) => outbox?.isPending(namespace, key) === true,
   });
   return {

@@ -18,6 +18,17 @@ export interface CodecOptions {
   readonly encryption?: { readonly keys: readonly EncryptionKey[] } | undefined;
   /** Where nonces come from. Default: `crypto.randomBytes`. For tests. */
   readonly randomBytes?: RandomBytes | undefined;
+  readonly meter?: CodecMeter | undefined;
+}
+
+/** Hears what values weigh when they are packed and unpacked, in bytes. */
+export interface CodecMeter {
+  readonly written: WayMeter;
+  readonly read: WayMeter;
+}
+
+interface WayMeter {
+  add(encoded: number, compressed: number, packed: number, isSealed: boolean): void;
 }
 
 /** What travels with a payload. */
@@ -61,16 +72,18 @@ export function createCodec(options: CodecOptions = {}): Codec {
     options.compression === false ? Number.POSITIVE_INFINITY : (options.compression?.threshold ?? DEFAULT_THRESHOLD);
   const sealer =
     options.encryption && new Sealer(checkRing(options.encryption.keys), options.randomBytes ?? secureRandomBytes);
-  return new PayloadCodec(threshold, sealer);
+  return new PayloadCodec(threshold, sealer, options.meter);
 }
 
 class PayloadCodec implements Codec {
   readonly #threshold: number;
   readonly #sealer: Sealer | undefined;
+  readonly #meter: CodecMeter | undefined;
 
-  constructor(threshold: number, sealer: Sealer | undefined) {
+  constructor(threshold: number, sealer: Sealer | undefined, meter: CodecMeter | undefined) {
     this.#threshold = threshold;
     this.#sealer = sealer;
+    this.#meter = meter;
   }
 
   readonly encode = encode;
@@ -99,6 +112,7 @@ class PayloadCodec implements Codec {
         `takes ${packed.length} bytes with its tags, and ${MAX_PACKED_BYTES} are the limit`,
       );
     }
+    this.#meter?.written.add(payload.length, body.length, packed.length, this.#sealer !== undefined);
     return packed;
   }
 
@@ -127,6 +141,7 @@ class PayloadCodec implements Codec {
     if (!opened.ok) return opened;
     const payload = decompress({ compression: header.compression, bytes: opened.body }, header.payloadLength);
     const { generation, tags } = header;
+    this.#meter?.read.add(payload.length, opened.body.length, bytes.length, header.seal !== undefined);
     return { ok: true, payload, generation, tags: [...tags], sealedTags: [...opened.sealedTags] };
   }
 }
