@@ -59,7 +59,7 @@ export function findOrLoadMany<V>(
     });
     const entry = lookUp(space, key);
     if (entry === undefined) return findOrLoad(space, wishOfKey());
-    if (entry.refreshFrom < Number.POSITIVE_INFINITY) refreshAhead(space, wishOfKey(), entry);
+    if (entry.refreshFrom > 0) refreshAhead(space, wishOfKey(), entry);
     return entry;
   });
 }

@@ -145,7 +145,7 @@ export class Cache {
     // What is no key is found out below, where L1 does not have it; until then it must not pass for one that L1 has.
     const entry = typeof key === 'string' ? lookUp(space, key) : undefined;
     if (entry === undefined || entry.key !== key) return this.#load(key, load, options, false);
-    if (entry.refreshFrom < Number.POSITIVE_INFINITY) refreshAhead(space, this.#wish(key, load, options, false), entry);
+    if (entry.refreshFrom > 0) refreshAhead(space, this.#wish(key, load, options, false), entry);
     return entry.value() as V;
   }
 

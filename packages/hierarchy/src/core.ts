@@ -1,4 +1,4 @@
-import type { L1 } from '@tierwise/l1';
+import type { L1Store } from '@tierwise/l1';
 import type { Clock } from './clock.js';
 import type { Deadlines } from './deadline.js';
 import type { Entry } from './entry.js';
@@ -24,7 +24,7 @@ export interface Core {
   readonly codec: ValueCodec;
   /** When values are not frozen for sharing: each read gets a copy. */
   readonly copies: boolean;
-  readonly l1: L1<Entry>;
+  readonly l1: L1Store<Entry>;
   /** Undefined where there is no L2. */
   readonly guard: L2Guard | undefined;
   /** What L2 has yet to be told. Undefined where orders that do not reach L2 are not made up for. */

@@ -1,3 +1,4 @@
+import type { L1Entry } from '@tierwise/l1';
 import type { Space } from './space.js';
 
 /** What is known of a value besides itself. */
@@ -28,28 +29,68 @@ export interface Candidate extends Facts {
   readonly payload: Uint8Array;
 }
 
-/** What L1 holds of a value: the value or its encoded form, and all that decides how long it may be served. */
-export class Entry implements Facts {
-  readonly space: Space;
+/**
+ * Where a value stands in logical time: whatever decides whether it was invalidated. Values that began at the same moment share one, and
+ * so they share what was found out about it last.
+ */
+export class Stamp {
   /** The fences' epoch in which it was stored: see `feed.ts`. */
   readonly epoch: number;
-  readonly key: string;
   readonly generation: number;
   readonly deferrals: number;
   readonly tags: readonly string[];
   readonly userTags: readonly string[];
+  /** What {@link LogicalTime.change} was when it was last judged alive. */
+  judgedAt = 0;
+
+  constructor(epoch: number, { generation, deferrals = 0, tags, userTags }: StampFacts) {
+    this.epoch = epoch;
+    this.generation = generation;
+    this.deferrals = deferrals;
+    this.tags = tags;
+    this.userTags = userTags;
+  }
+
+  /** Whether another one would be the same. Those of tagged values are not compared. */
+  is(epoch: number, { generation, deferrals = 0, tags, userTags }: StampFacts): boolean {
+    return (
+      this.generation === generation &&
+      this.epoch === epoch &&
+      this.deferrals === deferrals &&
+      tags.length + userTags.length + this.tags.length === 0
+    );
+  }
+}
+
+export type StampFacts = Pick<Facts, 'generation' | 'deferrals' | 'tags' | 'userTags'>;
+
+/**
+ * What L1 holds of a value: the value or its encoded form, and all that decides how long it may be served.
+ *
+ * There are many of these, so what can be shared is in the {@link Stamp}, and times are whole milliseconds, rounded down: V8 keeps a whole
+ * number in its place, and any other in an object of its own.
+ */
+export class Entry implements Facts, L1Entry<Entry> {
+  readonly space: Space;
+  /** The key as L1 and L2 know it: itself, or its keyed hash. */
+  readonly id: string;
+  readonly key: string;
+  readonly stamp: Stamp;
   readonly version: number;
   readonly writtenAt: number;
   readonly freshUntil: number;
   readonly keepUntil: number;
   /** Until when L1 answers with it without asking anyone. Never later than {@link Entry.freshUntil}. */
   answerUntil = 0;
-  /** From when on a hit has it loaded anew behind. */
-  refreshFrom = Number.POSITIVE_INFINITY;
+  /** Until when L1 holds it: it may be answered, stale, after {@link Entry.answerUntil}. Set before L1 is given it. */
+  deadline = 0;
+  /** From when on a hit has it loaded anew behind. 0: never. */
+  refreshFrom = 0;
   /** The encoded length, which is what L1 accounts. */
   readonly bytes: number;
-  /** What {@link LogicalTime.change} was when the entry was last judged alive. */
-  judgedAt = 0;
+  /** L1's own: its order of use. */
+  newer: Entry | undefined = undefined;
+  older: Entry | undefined = undefined;
 
   /**
    * `payload`: encoded, to be decoded for each read. `shared`: decoded and frozen, the same for all readers. An entry starts
@@ -59,20 +100,37 @@ export class Entry implements Facts {
   /** The payload, or in the form `shared` the value. */
   #content: unknown;
 
-  constructor(space: Space, epoch: number, facts: Facts, payload: Uint8Array, bytes = payload.byteLength) {
+  constructor(space: Space, id: string, stamp: Stamp, facts: Life, payload: Uint8Array, bytes = payload.byteLength) {
     this.space = space;
-    this.epoch = epoch;
+    this.id = id;
     this.key = facts.key;
-    this.generation = facts.generation;
-    this.deferrals = facts.deferrals ?? 0;
-    this.tags = facts.tags;
-    this.userTags = facts.userTags;
+    this.stamp = stamp;
     this.version = facts.version;
-    this.writtenAt = facts.writtenAt;
-    this.freshUntil = facts.freshUntil;
-    this.keepUntil = facts.keepUntil;
+    this.writtenAt = Math.floor(facts.writtenAt);
+    this.freshUntil = Math.floor(facts.freshUntil);
+    this.keepUntil = Math.floor(facts.keepUntil);
     this.bytes = bytes;
     this.#content = payload;
+  }
+
+  get home(): Map<string, Entry> {
+    return this.space.home;
+  }
+
+  get generation(): number {
+    return this.stamp.generation;
+  }
+
+  get deferrals(): number {
+    return this.stamp.deferrals;
+  }
+
+  get tags(): readonly string[] {
+    return this.stamp.tags;
+  }
+
+  get userTags(): readonly string[] {
+    return this.stamp.userTags;
   }
 
   /** Whether it was expired by order, rather than grown old. */
@@ -82,7 +140,8 @@ export class Entry implements Facts {
 
   /** The same value with another life. */
   withLife(freshUntil: number, keepUntil: number): Entry {
-    const entry = new Entry(this.space, this.epoch, { ...this, freshUntil, keepUntil }, NO_BYTES, this.bytes);
+    const { space, id, stamp, key, version, writtenAt, bytes } = this;
+    const entry = new Entry(space, id, stamp, { key, version, writtenAt, freshUntil, keepUntil }, NO_BYTES, bytes);
     entry.#form = this.#form;
     entry.#content = this.#content;
     return entry;
@@ -90,7 +149,10 @@ export class Entry implements Facts {
 
   /** The value. Never throws once it has not. */
   value(): unknown {
-    if (this.#form === 'shared') return this.#content;
+    return this.#form === 'shared' ? this.#content : this.#decode();
+  }
+
+  #decode(): unknown {
     const { codec, copies } = this.space.core;
     const value = codec.decode(this.#content as Uint8Array);
     if (this.#form === 'untried') {
@@ -101,6 +163,8 @@ export class Entry implements Facts {
     return value;
   }
 }
+
+type Life = Pick<Facts, 'key' | 'version' | 'writtenAt' | 'freshUntil' | 'keepUntil'>;
 
 const NO_BYTES = new Uint8Array();
 

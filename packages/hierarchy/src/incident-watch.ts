@@ -1,5 +1,6 @@
-import type { L1 } from '@tierwise/l1';
+import type { L1Store } from '@tierwise/l1';
 import type { Clock } from './clock.js';
+import type { Entry } from './entry.js';
 import { textOf } from './error-text.js';
 import type { Events, HierarchyEventOf } from './events.js';
 import type { IncidentList } from './incident.js';
@@ -16,7 +17,7 @@ export interface IncidentWatchOptions {
   /** L1's bounds, as they were asked for. */
   readonly maxEntries: number;
   readonly maxBytes: number;
-  readonly l1: () => Pick<L1<NonNullable<unknown>>, 'size' | 'bytes' | 'resize'>;
+  readonly l1: () => Pick<L1Store<Entry>, 'size' | 'bytes' | 'resize'>;
 }
 
 /** By default, a turnover of L1 within the window is many evictions, but fewer than this never are. */

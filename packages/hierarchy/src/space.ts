@@ -1,6 +1,6 @@
 import { Backoff } from './backoff.js';
 import type { Core } from './core.js';
-import { type Candidate, Entry } from './entry.js';
+import { type Candidate, Entry, Stamp, type StampFacts } from './entry.js';
 import { L2FailedError } from './errors.js';
 import { Fences, type Token } from './fence.js';
 import type { Flight } from './flight.js';
@@ -23,7 +23,9 @@ export class Space {
   readonly backoff: Backoff;
   /** Keys that are being loaded anew behind a stale value. */
   readonly refreshing = new Set<string>();
-  readonly #prefix: string;
+  /** What L1 holds of it, by id. Only L1 changes it. */
+  readonly home: Map<string, Entry>;
+  #stamp: Stamp | undefined;
   #attached: 'never' | 'now' | 'before' = 'never';
   #attaching: Promise<boolean> | undefined;
   /** Whether the feed tells of this namespace, as long as it is alive. */
@@ -35,11 +37,10 @@ export class Space {
   /** The epoch that ended when the feed was lost. */
   #epochBeforeDeafness: number | undefined;
 
-  /** @param isRoot the root's keys stand in L1 as they are. Keys have no control characters, so the others' cannot meet them. */
-  constructor(core: Core, name: string, isRoot: boolean) {
+  constructor(core: Core, name: string) {
     this.core = core;
     this.name = name;
-    this.#prefix = isRoot ? '' : `\u0000${name}\u0000`;
+    this.home = core.l1.addHome();
     this.fences = new Fences(() => core.clock.now());
     this.backoff = new Backoff(core.clock);
     this.time = new LogicalTime({ local: !this.timeIsShared });
@@ -65,16 +66,22 @@ export class Space {
     const { l1, l1Clock } = this.core;
     // Where there is nothing to be too old, nobody needs to watch the time.
     if (l1.size === 0) return undefined;
+    // Before the look-up: that the process stood still is noticed here.
     const now = l1Clock.now();
-    const entry = l1.get(this.#prefix + id, now);
-    // An L1 key can be spelt by a key that no check has seen yet: the entry itself says whose it is.
-    if (entry === undefined || entry.space !== this || now >= entry.answerUntil) return undefined;
-    const isOld = entry.epoch !== this.fences.epoch;
-    if (isOld && !this.#stillTrusts(entry.epoch)) return undefined;
-    if (entry.judgedAt !== this.time.change) {
-      if (this.#judge(entry, isOld) !== 'alive') return undefined;
-      entry.judgedAt = this.time.change;
+    const entry = this.home.get(id);
+    if (entry === undefined) return undefined;
+    if (now >= entry.answerUntil) {
+      if (now >= entry.deadline) l1.delete(entry, now);
+      return undefined;
     }
+    const { stamp } = entry;
+    const isOld = stamp.epoch !== this.fences.epoch;
+    if (isOld && !this.#stillTrusts(stamp.epoch)) return undefined;
+    if (stamp.judgedAt !== this.time.change) {
+      if (this.#judge(entry, isOld) !== 'alive') return undefined;
+      stamp.judgedAt = this.time.change;
+    }
+    l1.use(entry);
     return entry;
   }
 
@@ -82,16 +89,18 @@ export class Space {
   known(id: string): Entry | undefined {
     const { l1, l1Clock } = this.core;
     if (l1.size === 0) return undefined;
-    const entry = l1.peek(this.#prefix + id, l1Clock.now());
-    if (entry === undefined || entry.space !== this) return undefined;
+    const now = l1Clock.now();
+    const entry = this.home.get(id);
+    if (entry === undefined || now >= entry.deadline) return undefined;
     const verdict = this.verdictOf(entry);
     return verdict === 'alive' || verdict === 'stale' ? entry : undefined;
   }
 
   /** Whether a value that this node has read or held is still valid, as far as it can tell. */
   verdictOf(entry: Entry): Verdict {
-    const isOld = entry.epoch !== this.fences.epoch;
-    return isOld && !this.#stillTrusts(entry.epoch) ? 'unknown' : this.#judge(entry, isOld);
+    const { epoch } = entry.stamp;
+    const isOld = epoch !== this.fences.epoch;
+    return isOld && !this.#stillTrusts(epoch) ? 'unknown' : this.#judge(entry, isOld);
   }
 
   /**
@@ -101,14 +110,19 @@ export class Space {
    * @returns the entry, for those who wait for it, stored or not.
    */
   fill(id: string, token: Token, candidate: Candidate, policy: Policy): { entry: Entry; stored: boolean } {
-    const entry = new Entry(this, this.fences.epoch, candidate, candidate.payload);
-    return { entry, stored: !token.doomed && this.#keep(id, entry, policy, token.began) };
+    const entry = this.entryOf(id, candidate);
+    return { entry, stored: !token.doomed && this.#keep(entry, policy, token.began) };
+  }
+
+  /** What is held of a value, or would be. */
+  entryOf(id: string, candidate: Candidate): Entry {
+    return new Entry(this, id, this.#stampOf(candidate), candidate, candidate.payload);
   }
 
   /** Gives an entry that lives in L1 alone another life. */
-  prolong(id: string, entry: Entry, life: { freshMs: number; keepMs: number }, policy: Policy): void {
+  prolong(entry: Entry, life: { freshMs: number; keepMs: number }, policy: Policy): void {
     const now = this.core.clock.now();
-    this.#keep(id, entry.withLife(now + life.freshMs, now + life.keepMs), policy);
+    this.#keep(entry.withLife(now + life.freshMs, now + life.keepMs), policy);
   }
 
   /** Makes what L1 has of a key stale, as of when it was written. */
@@ -119,24 +133,34 @@ export class Space {
       this.drop(id);
     } else if (!entry.isExpired) {
       const stale = entry.withLife(entry.writtenAt, entry.keepUntil);
-      this.core.l1.set(this.#prefix + id, stale, { bytes: entry.bytes, deadline: entry.keepUntil });
+      stale.deadline = stale.keepUntil;
+      this.core.l1.put(stale);
     }
   }
 
   /** @param since when it may have been read: without a feed, nobody has told of what was changed after that. */
-  #keep(id: string, entry: Entry, policy: Policy, since = this.core.clock.now()): boolean {
+  #keep(entry: Entry, policy: Policy, since = this.core.clock.now()): boolean {
     const { clock, l1 } = this.core;
     const verdict = this.#judge(entry, this.time.relied);
     if (verdict !== 'alive' && verdict !== 'stale') return false;
     const now = clock.now();
     const trustUntil = since + this.trustMs;
-    entry.answerUntil = Math.min(entry.freshUntil, trustUntil, now + policy.l1TtlMs);
+    entry.answerUntil = Math.floor(Math.min(entry.freshUntil, trustUntil, now + policy.l1TtlMs));
     // Past that, it is held for `staleIfError` and the like, if it has any such time.
-    const deadline = entry.keepUntil > entry.freshUntil ? Math.min(entry.keepUntil, trustUntil) : entry.answerUntil;
-    if (deadline <= now) return false;
+    entry.deadline =
+      entry.keepUntil > entry.freshUntil ? Math.floor(Math.min(entry.keepUntil, trustUntil)) : entry.answerUntil;
+    if (entry.deadline <= now) return false;
     entry.refreshFrom = refreshFrom(entry, policy);
-    if (verdict === 'alive') entry.judgedAt = this.time.change;
-    return l1.set(this.#prefix + id, entry, { bytes: entry.bytes, deadline }) === 'stored';
+    if (verdict === 'alive') entry.stamp.judgedAt = this.time.change;
+    return l1.put(entry) === 'stored';
+  }
+
+  #stampOf(facts: StampFacts): Stamp {
+    const { epoch } = this.fences;
+    if (this.#stamp?.is(epoch, facts) === true) return this.#stamp;
+    const stamp = new Stamp(epoch, facts);
+    if (facts.userTags.length === 0) this.#stamp = stamp;
+    return stamp;
   }
 
   /** What was held when the feed was lost is judged by what was known then: for as long as it is trusted at all. */
@@ -146,7 +170,8 @@ export class Space {
 
   /** Drops a key from L1. */
   drop(id: string): void {
-    this.core.l1.delete(this.#prefix + id);
+    const entry = this.home.get(id);
+    if (entry !== undefined) this.core.l1.delete(entry);
   }
 
   /** Something happened to a key elsewhere, or is about to happen to it here: nothing read before it may be kept. */
@@ -254,9 +279,9 @@ export class Space {
   }
 }
 
-/** `refreshAhead` of an entry's life, give or take a tenth of that. */
+/** When `refreshAhead` of an entry's life is over, give or take a tenth of that. */
 function refreshFrom(entry: Entry, policy: Policy): number {
-  if (policy.refreshAhead === undefined) return Number.POSITIVE_INFINITY;
+  if (policy.refreshAhead === undefined) return 0;
   const part = policy.refreshAhead * (0.9 + 0.2 * Math.random());
-  return entry.writtenAt + (entry.freshUntil - entry.writtenAt) * Math.min(part, 1);
+  return Math.floor(entry.writtenAt + (entry.freshUntil - entry.writtenAt) * Math.min(part, 1));
 }

@@ -1,6 +1,6 @@
 import { untilAborted } from './abort.js';
 import { checkFunction, checkNames } from './check.js';
-import { Entry } from './entry.js';
+import type { Entry } from './entry.js';
 import { InvalidOptionError, InvalidValueError } from './errors.js';
 import { checkKey } from './names.js';
 import { checkStoreOptions, lifeOf, type Policy, refinePolicy, type StoreOptions } from './policy.js';
@@ -165,8 +165,9 @@ export class Transaction {
   #change(key: string, value: NewValue | undefined): void {
     const space = this.#space;
     // What is read of it is what a read would make of it, not what was handed in.
-    const own = value && new Entry(space, space.fences.epoch, toCandidate(space, key, value, 0), value.payload);
-    this.#changes.set(key, { id: space.idOf(key), value, own });
+    const id = space.idOf(key);
+    const own = value && space.entryOf(id, toCandidate(space, key, value, 0));
+    this.#changes.set(key, { id, value, own });
   }
 
   #check(keys: readonly string[]): void {

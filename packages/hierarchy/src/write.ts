@@ -153,11 +153,8 @@ export async function touch(space: Space, keys: readonly string[], policy: Polic
   const held = ids.map((id) => space.held(id));
   const livesHereAlone = (entry: Entry | undefined) =>
     core.guard === undefined || (!space.timeIsShared && (entry?.tags.length ?? 0) > 0);
-  for (const [index, id] of ids.entries()) {
-    const entry = held[index];
-    if (entry !== undefined && livesHereAlone(entry)) {
-      space.prolong(id, entry, life, policy);
-    }
+  for (const entry of held) {
+    if (entry !== undefined && livesHereAlone(entry)) space.prolong(entry, life, policy);
   }
   const inL2 = ids.filter((_, index) => !livesHereAlone(held[index]));
   // Marks have to last as long as the values whose tags they are. Tags that this node does not know just die early.
