@@ -70,7 +70,7 @@ export class ClusterServer {
       const [name, { run }] = await Promise.all([id, this.server.meet()]);
       if (client.stream !== stream || this.#isClosed) return;
       // Without the right to ask for more, its name in the cluster has to do.
-      this.server.stamper ||= stamperOf(String(name));
+      this.server.known.stamper ||= stamperOf(String(name));
       const isOther = run === undefined || (this.#run !== undefined && run !== this.#run);
       this.#run = run;
       this.#isMet = true;

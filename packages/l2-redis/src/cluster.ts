@@ -109,7 +109,7 @@ export class ClusterTopology implements Topology {
     );
     if (bytes === null) return null;
     if (stamperOf(bytes) === server.stamper) {
-      server.heard(bytes);
+      server.known.heard(bytes);
       return { bytes, now: server.clock.now() };
     }
     const [again, remaining] = (await answered(this.run(PEEK, [key], []))) as [Buffer | null, number];
@@ -129,7 +129,7 @@ export class ClusterTopology implements Topology {
   }
 
   momentOf(key: string): L2Moment {
-    return this.#nodes?.lastOwnerOf(this.slotOf(key))?.server.moment ?? '';
+    return this.#nodes?.lastOwnerOf(this.slotOf(key))?.server.known.moment ?? '';
   }
 
   /** One master after another. The cursor says which, and where there. */

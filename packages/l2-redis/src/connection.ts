@@ -5,9 +5,24 @@ import type { Settings } from './options.js';
 /** How long a connection may take to close in good order, in milliseconds, before its socket is destroyed. */
 const DISCONNECT_MS = 200;
 
+/** What the feed needs of its connection: `Redis` has it. */
+export interface FeedClient {
+  readonly status: string;
+  readonly stream: Redis['stream'] | undefined;
+  on(event: 'ready' | 'close', listener: () => void): unknown;
+  on(event: 'messageBuffer', listener: (channel: Buffer, payload: Buffer) => void): unknown;
+  connect(): Promise<unknown>;
+  disconnect(reconnect?: boolean): void;
+  subscribe(...channels: string[]): Promise<unknown>;
+  ping(): Promise<unknown>;
+  client(what: 'ID'): Promise<number>;
+  call(command: string, ...args: string[]): Promise<unknown>;
+  publish(channel: string, message: string): Promise<number>;
+}
+
 /** A connection of ours. The client is not connected yet, and its errors have a listener. */
-export interface Connection {
-  readonly client: Redis;
+export interface Connection<C = Redis> {
+  readonly client: C;
   /** The last error, for people: why there is no connection. */
   readonly lastError: () => Error | undefined;
   /** Ends it for good. Resolves when its socket is gone. */

@@ -6,8 +6,7 @@ import {
   type L2News,
   L2UnavailableError,
 } from '@tierwise/l2';
-import type { Redis } from 'ioredis';
-import type { Connection } from './connection.js';
+import type { Connection, FeedClient } from './connection.js';
 import type { Context } from './context.js';
 import { INVALIDATIONS } from './keys.js';
 import { decodeMessage } from './message.js';
@@ -17,9 +16,9 @@ import { Tracking } from './tracking.js';
 export interface FeedParts {
   readonly context: Context;
   /** The feed's own connection. */
-  readonly connection: Connection;
+  readonly connection: Connection<FeedClient>;
   /** Another one, by which Redis is asked to tell of all changes; `undefined` if it shall not. */
-  readonly trackingConnection: Connection | undefined;
+  readonly trackingConnection: Connection<FeedClient> | undefined;
   /** How often the connection is asked whether it is alive, in milliseconds. */
   readonly heartbeatInterval: number;
   /** How long it may take to answer, in milliseconds. */
@@ -27,7 +26,7 @@ export interface FeedParts {
   /** Whether a message was heard before, by another connection. */
   readonly isRepeated?: ((payload: Buffer) => boolean) | undefined;
   /** Throws when the feed's connection is known to lead to another server than commands go to. */
-  readonly checkServer?: ((client: Redis) => void) | undefined;
+  readonly checkServer?: ((client: FeedClient) => void) | undefined;
 }
 
 /**

@@ -6,4 +6,5 @@ export type {
   ReissueOptions,
   WaitReplicasOptions,
 } from './place-options.js';
+export type { RedisL2Lane, RedisL2Pool } from './pool-options.js';
 export { redisL2 } from './redis-l2.js';

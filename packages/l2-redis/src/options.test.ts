@@ -8,7 +8,7 @@ import { redisL2 } from './redis-l2.js';
 describe('options that make no sense are refused', () => {
   test.each([
     ['no object', undefined, 'options must be an object'],
-    ['nowhere', {}, 'one of url, redis, sentinel, cluster and client'],
+    ['nowhere', {}, 'one of url, redis, sentinel, cluster, client and pool'],
     ['a URL of another protocol', { url: 'http://localhost' }, 'url must look like'],
     ['no URL', { url: 'localhost' }, 'url must look like'],
     ['a URL that cannot be parsed', { url: 'redis://:x@:1:2' }, 'url must look like'],

@@ -11,6 +11,7 @@ import {
   type ReissueOptions,
   type WaitReplicasOptions,
 } from './place-options.js';
+import { checkPool, type RedisL2Pool } from './pool-options.js';
 import type { RecentBounds } from './recent.js';
 
 export type { ClusterSettings } from './place-options.js';
@@ -39,8 +40,8 @@ const OWN_SETTINGS = [
 export type RedisConnectionOptions = Omit<RedisOptions, (typeof OWN_SETTINGS)[number]>;
 
 /**
- * Options of {@link redisL2}. One of `url`, `redis`, `sentinel`, `cluster` and `client` says where Redis is; `redis` goes together
- * with any but `client`.
+ * Options of {@link redisL2}. One of `url`, `redis`, `sentinel`, `cluster`, `client` and `pool` says where Redis is; `redis` goes
+ * together with any but `client` and `pool`.
  */
 export interface RedisL2Options {
   /** `redis://user:password@host:port/db`, or `rediss://…` for TLS. */
@@ -53,6 +54,12 @@ export interface RedisL2Options {
    * is, and how to connect to its servers.
    */
   readonly client?: Redis | Cluster | undefined;
+  /**
+   * A pool of connections, `redisPool` of `@tierwise/pools/redis`, to one Redis or to the master that Sentinels name. It is never closed by this;
+   * close it after the L2. Commands go over its shared connections, each over the one with the least under way, and the feed over an
+   * exclusive one (`tracking` takes another, and wants them made with `protocol: 2`). Not for Cluster: see `cluster`, which has a connection to each master.
+   */
+  readonly pool?: RedisL2Pool | undefined;
   /** The master that Sentinels name. User, password, TLS and `keyPrefix` of the master stand in `redis`. */
   readonly sentinel?: RedisSentinelOptions | undefined;
   /** A Redis Cluster. User, password, TLS and `keyPrefix` of all its servers stand in `redis`. */
@@ -102,6 +109,7 @@ export interface Settings {
   readonly url: string | undefined;
   readonly redis: RedisConnectionOptions;
   readonly client: Redis | undefined;
+  readonly pool: RedisL2Pool | undefined;
   readonly sentinel: RedisSentinelOptions | undefined;
   readonly cluster: ClusterSettings | undefined;
   readonly reissue: RecentBounds;
@@ -123,6 +131,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof RedisL2Options>([
   'url',
   'redis',
   'client',
+  'pool',
   'sentinel',
   'cluster',
   'reissue',
@@ -148,6 +157,7 @@ export function settingsOf(options: RedisL2Options): Settings {
   return {
     url: options.url,
     ...placeIn(options),
+    pool: options.pool,
     sentinel: options.sentinel,
     reissue: boundsOf(options.reissue),
     waitReplicas: options.waitReplicas && waitOf(options.waitReplicas),
@@ -202,8 +212,8 @@ function whole(name: string, value: number | undefined, byDefault: number, least
   throw invalid(`${name} must be a whole number, ${least} or more, not ${String(value)}`);
 }
 
-function checkWhere({ url, redis, client, sentinel, cluster }: RedisL2Options): void {
-  const places = Object.entries({ url, client, sentinel, cluster }).filter(([, place]) => place !== undefined);
+function checkWhere({ url, redis, client, pool, sentinel, cluster, tracking }: RedisL2Options): void {
+  const places = Object.entries({ url, client, pool, sentinel, cluster }).filter(([, place]) => place !== undefined);
   if (places.length > 1) {
     throw invalid(`${places.map(([name]) => name).join(' and ')} exclude each other: each says where Redis is`);
   }
@@ -213,8 +223,13 @@ function checkWhere({ url, redis, client, sentinel, cluster }: RedisL2Options): 
     checkClient(client);
     return;
   }
+  if (pool !== undefined) {
+    if (redis !== undefined) throw invalid('pool excludes redis: it knows where Redis is');
+    checkPool(pool, tracking);
+    return;
+  }
   if (places.length === 0 && redis === undefined) {
-    throw invalid('one of url, redis, sentinel, cluster and client must say where Redis is');
+    throw invalid('one of url, redis, sentinel, cluster, client and pool must say where Redis is');
   }
   // The URL may hold a password, so no message repeats it.
   if (url !== undefined && !(typeof url === 'string' && /^rediss?:\/\//i.test(url) && URL.canParse(url))) {

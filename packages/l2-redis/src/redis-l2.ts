@@ -29,6 +29,8 @@ import { Leases } from './leases.js';
 import { LogicalTime } from './logical-time.js';
 import { NAME } from './name.js';
 import { type RedisL2Options, type Settings, settingsOf } from './options.js';
+import { PooledTopology } from './pooled.js';
+import { pooledFeedConnection } from './pooled-feed.js';
 import { RecentInvalidations } from './recent.js';
 import { Reissue } from './reissue.js';
 import { Replay } from './replay.js';
@@ -74,7 +76,8 @@ class RedisL2 implements L2 {
     this.#calls = new Calls(settings.commandTimeout);
     const recent = new RecentInvalidations(settings.reissue, settings.now);
     if (settings.cluster === undefined) {
-      const topology = new StandaloneTopology(settings);
+      const { pool } = settings;
+      const topology = pool === undefined ? new StandaloneTopology(settings) : new PooledTopology(settings, pool);
       this.#context = new Context(this.#calls, topology, recent, settings.colocate);
       this.#feed = this.#feedFrom(undefined, { checkServer: (client) => topology.compare(client) });
     } else {
@@ -100,10 +103,13 @@ class RedisL2 implements L2 {
   /** A feed from one server: from the one of a Cluster at an address, or the only one. */
   #feedFrom(address: Address | undefined, more: Pick<FeedParts, 'isRepeated' | 'checkServer'>): Feed {
     const settings = this.#settings;
+    const { pool } = settings;
+    const connect = () =>
+      pool === undefined ? feedConnection(settings, address) : pooledFeedConnection(settings, pool);
     return new Feed({
       context: this.#context,
-      connection: feedConnection(settings, address),
-      trackingConnection: settings.tracking ? feedConnection(settings, address) : undefined,
+      connection: connect(),
+      trackingConnection: settings.tracking ? connect() : undefined,
       heartbeatInterval: settings.heartbeatInterval,
       answerLimit: settings.commandTimeout,
       ...more,

@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
-import type { L2Moment } from '@tierwise/l2';
 import type { Redis } from 'ioredis';
 import type { Answered } from './calls.js';
 import { chunksOf } from './chunks.js';
-import { RedisClock } from './clock.js';
-import { stamperOf as stamperOfEntry, writtenMicros } from './envelope.js';
+import type { RedisClock } from './clock.js';
+import { KnownServer } from './known-server.js';
 import type { Settings } from './options.js';
 import { Replicas } from './replicas.js';
 import type { Script } from './scripts/script.js';
@@ -15,9 +13,6 @@ const SCAN_COUNT = 500;
 
 /** How often a server is asked for its time when it is met. The quickest answer tells most. */
 const CLOCK_SAMPLES = 3;
-
-/** What a node's idea of Redis' time may lack by rounding, in microseconds. */
-const CLOCK_ERROR_MICROS = 100;
 
 /** What `defineCommand` adds to a client: EVAL the first time on a connection, then EVALSHA, and EVAL again on NOSCRIPT. */
 type ScriptMethod = (keyCount: number, ...args: (string | number | Buffer)[]) => Promise<unknown>;
@@ -35,25 +30,28 @@ export interface Identity {
   readonly isMaster: boolean;
 }
 
-/** One Redis: how commands are sent to it, and what time it has. */
+/** One Redis over one connection: how commands are sent to it, and what time it has. */
 export class Server {
   readonly client: Redis;
-  readonly clock: RedisClock;
-  /** Names the server's process, and so its clock, in what scripts stamp there. 0 where Redis does not tell. */
-  stamper = 0;
-  /** Whether the client is ours alone. */
+  /** What is known of it. Connections to one server may share it, see `pooled.ts`. */
+  known: KnownServer;
+  /** Whether what is sent may wait for the end of the turn, to leave as one. */
   readonly #isOwn: boolean;
   readonly #replicas: Replicas | undefined;
-  /** Names one history of the server's data, as {@link Identity.run} does. Empty where Redis does not tell. */
-  #life = '';
-  /** The last microsecond heard of in that life. */
-  #lastMicros = 0;
 
   constructor(client: Redis, { now, waitReplicas }: Pick<Settings, 'now' | 'waitReplicas'>, isOwn: boolean) {
     this.client = client;
-    this.clock = new RedisClock(now);
+    this.known = new KnownServer(now);
     this.#replicas = waitReplicas && new Replicas(client, waitReplicas);
     this.#isOwn = isOwn;
+  }
+
+  get clock(): RedisClock {
+    return this.known.clock;
+  }
+
+  get stamper(): number {
+    return this.known.stamper;
   }
 
   /** Learns who it is and what time it has. Whether it does answer, too. */
@@ -71,31 +69,9 @@ export class Server {
     const process = fact('run_id');
     const run = process === undefined ? undefined : `${process} ${fact('master_replid') ?? ''}`;
     const isMaster = fact('role') !== 'slave';
-    this.stamper = process === undefined ? 0 : stamperOf(process);
-    if (isMaster) {
-      this.#life = run === undefined ? '' : createHash('sha1').update(run).digest('hex');
-      this.#lastMicros = micros;
-    }
+    this.known.stamper = process === undefined ? 0 : stamperOf(process);
+    if (isMaster) this.known.begin(run, micros);
     return { run, isMaster };
-  }
-
-  /** The last moment of this server that was heard of, in its own order of events. Empty where it cannot be told. */
-  get moment(): L2Moment {
-    return this.#life === '' ? '' : `${this.#life}:${this.#lastMicros}`;
-  }
-
-  /** Learns from an entry that it read when that was written. */
-  heard(stored: Buffer): void {
-    const micros = writtenMicros(stored);
-    // Most entries are older than that, so this comes first.
-    if (micros === undefined || micros <= this.#lastMicros) return;
-    if (stamperOfEntry(stored) === this.stamper) this.#hear(micros);
-  }
-
-  /** What is still to come is of a time from before the clock was set back, and so is no moment of this one. */
-  #hear(micros: number): void {
-    const latest = this.clock.now() * 1_000 + CLOCK_ERROR_MICROS;
-    if (micros <= latest && (micros > this.#lastMicros || this.#lastMicros > latest)) this.#lastMicros = micros;
   }
 
   /** Reads strings, in pieces that do not block Redis. */
@@ -157,7 +133,7 @@ export class Server {
     const notAfter = Math.floor((this.clock.earliest() + deadline - performance.now()) * 1_000);
     const [micros, ...reply] = (await this.#run(script, keys, args, notAfter, isAsking)) as unknown[];
     this.clock.learn(Number(micros), sentAt);
-    this.#hear(Number(micros));
+    this.known.hear(Number(micros));
     return { reply, now: this.clock.now() };
   }
 

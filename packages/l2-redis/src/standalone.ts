@@ -2,7 +2,7 @@ import type { L2Moment } from '@tierwise/l2';
 import type { Redis } from 'ioredis';
 import type { Answered } from './calls.js';
 import { chunksOf, withoutRepeats } from './chunks.js';
-import { type Connection, commandConnection } from './connection.js';
+import { type Connection, commandConnection, type FeedClient } from './connection.js';
 import type { Settings } from './options.js';
 import type { Script } from './scripts/script.js';
 import { Server } from './server.js';
@@ -73,7 +73,7 @@ export class StandaloneTopology implements Topology {
   }
 
   /** Throws when another connection leads to another server than this one does. Only Sentinels give different addresses. */
-  compare(other: Redis): void {
+  compare(other: FeedClient): void {
     if (!this.#mustBeMaster || !this.isReady) return;
     const [here, there] = [this.#client.stream, other.stream];
     if (here.remoteAddress === there?.remoteAddress && here.remotePort === there?.remotePort) return;
@@ -120,7 +120,7 @@ export class StandaloneTopology implements Topology {
     const values = await this.#server.mget(keys, answered);
     const now = this.#server.clock.now();
     return values.map((bytes) => {
-      if (bytes !== null) this.#server.heard(bytes);
+      if (bytes !== null) this.#server.known.heard(bytes);
       return bytes && { bytes, now };
     });
   }
@@ -134,7 +134,7 @@ export class StandaloneTopology implements Topology {
   }
 
   momentOf(): L2Moment {
-    return this.#server.moment;
+    return this.#server.known.moment;
   }
 
   slotOf(): undefined {

@@ -1,4 +1,4 @@
-import type { Connection } from './connection.js';
+import type { Connection, FeedClient } from './connection.js';
 
 /**
  * Has Redis tell another connection, the feed's, of every change under certain prefixes: server-assisted invalidation
@@ -9,14 +9,14 @@ import type { Connection } from './connection.js';
  * happens until the next one has asked again.
  */
 export class Tracker {
-  readonly #connection: Connection;
+  readonly #connection: Connection<FeedClient>;
   readonly #isLost: () => void;
   /** The number of the feed's connection in Redis, once Redis tells it of anything. */
   #target: number | undefined;
   /** What was asked for, and whether it was granted. Redis refuses to hear of a prefix twice. */
   readonly #asked = new Map<string, Promise<unknown>>();
 
-  constructor(connection: Connection, isLost: () => void) {
+  constructor(connection: Connection<FeedClient>, isLost: () => void) {
     this.#connection = connection;
     this.#isLost = isLost;
   }

@@ -1,6 +1,5 @@
 import type { L2News } from '@tierwise/l2';
-import type { Redis } from 'ioredis';
-import type { Connection } from './connection.js';
+import type { Connection, FeedClient } from './connection.js';
 import type { Context } from './context.js';
 import { Echoes, type EntryName } from './echoes.js';
 import { versionIn } from './envelope.js';
@@ -15,9 +14,9 @@ const MAX_ECHOES = 100_000;
 export interface TrackingParts {
   readonly context: Context;
   /** The connection that asks Redis to tell. */
-  readonly connection: Connection;
+  readonly connection: Connection<FeedClient>;
   /** The feed's connection, which is told. */
-  readonly feed: Redis;
+  readonly feed: FeedClient;
   /** Passes news on. */
   readonly tell: (news: L2News) => void;
   /** The asking connection is gone, and changes may be missed. */

@@ -1,6 +1,7 @@
 /** What the pool needs of a client: `Redis` and `Cluster` of ioredis have it. */
 export interface RedisConnection {
   readonly status: string;
+  readonly options: object;
   connect(): Promise<unknown>;
   disconnect(): void;
   ping(): Promise<unknown>;

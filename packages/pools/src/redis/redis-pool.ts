@@ -11,7 +11,7 @@ import {
   type PooledClientOptions,
   type RedisConnection,
 } from './client.js';
-import { SharedLanes } from './shared.js';
+import { type RedisLane, SharedLanes } from './shared.js';
 
 /** Options of {@link redisPool}. Sizes and times are those of the exclusive connections; `name` is `redis` by default. */
 export interface RedisPoolOptions<C extends RedisConnection> extends PoolLimits {
@@ -57,6 +57,12 @@ export interface RedisPool<C extends RedisConnection> {
   warmUp(): Promise<void>;
   /** Ends everything; exclusive connections may be given back until `deadline` (milliseconds, default `drainTimeout`), and shared calls go on until then. */
   close(options?: { readonly deadline?: number | undefined }): Promise<void>;
+  /**
+   * The shared connections one by one, for whoever has to know which of them a call takes. Most callers want {@link RedisPool.shared}.
+   */
+  readonly lanes: readonly RedisLane<C>[];
+  /** With which options its clients are made, defaults of ioredis included: read off one that is never connected. */
+  clientOptions(kind: 'shared' | 'exclusive'): C['options'];
   stats(): RedisPoolStats;
   /** Hears of both kinds; the pool `<name>.shared` is the shared ones'. */
   on(listener: PoolListener): () => void;
@@ -108,6 +114,8 @@ export function redisPool<C extends RedisConnection>({
   const lanes = new SharedLanes(sharedPool, shared);
 
   return {
+    lanes: lanes.all,
+    clientOptions: (kind) => newClient(options, kind).options,
     shared: (fn) => lanes.use(fn),
     exclusive: async (fn, own = {}) => {
       const client = await exclusive.acquire(own);

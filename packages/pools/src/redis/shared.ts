@@ -2,12 +2,45 @@ import { PoolClosedError } from '../errors.js';
 import type { ConnectionPool } from '../pool.js';
 import { isOpen, type RedisConnection } from './client.js';
 
-/** One of the shared connections, or the place for one. */
-interface Lane<C> {
-  /** Calls that are under way on it. */
-  calls: number;
+/**
+ * One of the shared connections of a pool, or the place for one: for whoever has to know which connection a call takes, to keep the order of
+ * calls that belong together.
+ */
+export interface RedisLane<C> {
+  /** How many calls are under way on it, whoever's they are. */
+  readonly calls: number;
+  /**
+   * Its connection, which is made if there is none. Everybody gets the same, for as long as it lives; it says `close` when it is gone.
+   *
+   * Rejects with a {@link PoolConnectError} or {@link PoolTimeoutError} if none can be made, and with a {@link PoolClosedError}.
+   */
+  connection(): Promise<C>;
+  /** Counts a call that was sent on the connection until it is answered. Never rejects, whatever the answer. */
+  count(answer: Promise<unknown>): void;
+}
+
+/** See {@link RedisLane}. */
+class Lane<C extends RedisConnection> implements RedisLane<C> {
+  calls = 0;
   client: C | undefined;
   connecting: Promise<C> | undefined;
+  readonly #connect: (lane: Lane<C>) => Promise<C>;
+
+  constructor(connect: (lane: Lane<C>) => Promise<C>) {
+    this.#connect = connect;
+  }
+
+  async connection(): Promise<C> {
+    return this.client && isOpen(this.client) ? this.client : this.#connect(this);
+  }
+
+  count(answer: Promise<unknown>): void {
+    this.calls++;
+    const settled = (): void => {
+      this.calls--;
+    };
+    answer.then(settled, settled);
+  }
 }
 
 /** Connections on which many calls are under way at once, each pipelined behind the others. */
@@ -19,7 +52,12 @@ export class SharedLanes<C extends RedisConnection> {
   /** @param pool - lends the connections, which are kept for as long as they live. */
   constructor(pool: ConnectionPool<C>, count: number) {
     this.#pool = pool;
-    this.#lanes = Array.from({ length: count }, () => ({ calls: 0, client: undefined, connecting: undefined }));
+    this.#lanes = Array.from({ length: count }, () => new Lane<C>((lane) => this.#connect(lane)));
+  }
+
+  /** Each of them. */
+  get all(): readonly RedisLane<C>[] {
+    return this.#lanes;
   }
 
   /** Calls that are under way. */
@@ -32,6 +70,7 @@ export class SharedLanes<C extends RedisConnection> {
     const lane = this.#leastLoaded();
     lane.calls++;
     try {
+      // An open connection is used at once, so that calls made one after another are sent in that order.
       const client = lane.client && isOpen(lane.client) ? lane.client : await this.#connect(lane);
       return await fn(client);
     } finally {
@@ -58,7 +97,8 @@ export class SharedLanes<C extends RedisConnection> {
   }
 
   /** Who comes while a lane connects waits for the same connection. */
-  #connect(lane: Lane<C>): Promise<C> {
+  async #connect(lane: Lane<C>): Promise<C> {
+    if (this.#closed) throw new PoolClosedError(this.#pool.name);
     this.#giveUp(lane);
     lane.connecting ??= this.#borrow(lane).finally(() => {
       lane.connecting = undefined;
@@ -68,6 +108,7 @@ export class SharedLanes<C extends RedisConnection> {
 
   async #borrow(lane: Lane<C>): Promise<C> {
     const client = await this.#pool.acquire();
+    // It may have been closed while this one waited.
     if (this.#closed) {
       this.#pool.release(client, { discard: true });
       throw new PoolClosedError(this.#pool.name);
