@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { L1 } from '@tierwise/l1';
+import { L1Store } from '@tierwise/l1';
 import { type L2, type L2FeedState, L2InUseError, L2TimeoutError } from '@tierwise/l2';
 import { Cache } from './cache.js';
 import { type Core, Work } from './core.js';
@@ -90,7 +90,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     checkNamespace(name, resolved.rules);
     let space = spaces.get(name);
     if (space === undefined) {
-      space = new Space(core, name, name === resolved.namespace);
+      space = new Space(core, name);
       spaces.set(name, space);
       way?.introduce(space);
     }
@@ -170,19 +170,19 @@ function wire(
   const stalls = new StallWatch({
     clock,
     limitMs: options.maxStalenessMs,
-    isHolding: () => l1.stats().entries > 0,
+    isHolding: () => l1.size > 0,
     onStall: () => {
       for (const space of spaces.values()) space.lose('reset');
     },
   });
   const incidents = new IncidentWatch({ ...options, events, options: options.incidents, l1: () => l1 });
-  const l1 = new L1<Entry>({
+  const l1 = new L1Store<Entry>({
     maxEntries: options.maxEntries,
     maxBytes: options.maxBytes,
     clock: stalls,
     timers: clock,
     onStore: (bytes) => incidents.stored(bytes),
-    onRemove: (_, entry, cause) => {
+    onRemove: (entry, cause) => {
       if (cause === 'entries' || cause === 'bytes') incidents.evicted();
       countRemoval(entry.space.counters, cause);
       if (!events.wants('evict') || cause === 'replaced' || cause === 'deleted') return;
