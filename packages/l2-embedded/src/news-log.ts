@@ -91,7 +91,7 @@ export class NewsGatherer {
 }
 
 function isAlike(a: NewsOfKeys, b: NewsOfKeys): boolean {
-  if (a.namespace !== b.namespace || a.origin !== b.origin) return false;
+  if (a.namespace !== b.namespace || a.origin !== b.origin || a.correlationId !== b.correlationId) return false;
   return a.type === 'changed' ? b.type === 'changed' && a.cause === b.cause : b.type === a.type;
 }
 

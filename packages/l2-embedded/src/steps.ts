@@ -1,4 +1,4 @@
-import { checkNames, type L2CallOptions } from '@tierwise/l2';
+import { checkCorrelation, checkNames, type L2CallOptions } from '@tierwise/l2';
 import type { Call } from './call.js';
 import type { Connection } from './connection.js';
 import type { EmbeddedNode } from './node.js';
@@ -23,12 +23,14 @@ export class Steps {
 
   /** What every call begins with. */
   enter(options: L2CallOptions | undefined): Connection {
-    return this.node.connection(options?.signal);
+    const connection = this.node.connection(options?.signal);
+    checkCorrelation(NAME, options);
+    return connection;
   }
 
   /** One call that is one transaction. */
   inOne<T>(operation: string, options: L2CallOptions | undefined, deed: (txn: Transaction) => T): Promise<T> {
-    return this.node.call(operation, options, (connection, call) => transact(connection, call, deed));
+    return this.node.call(operation, options, (connection, call) => transact(connection, call, options, deed));
   }
 
   /** One call that is a transaction for each part of a batch. */
@@ -40,14 +42,20 @@ export class Steps {
   ): Promise<A[]> {
     return this.node.call(operation, options, async (connection, call) => {
       const answers: A[] = [];
-      for (const part of parts) answers.push(...(await transact(connection, call, (txn) => deed(txn, part))));
+      for (const part of parts) answers.push(...(await transact(connection, call, options, (txn) => deed(txn, part))));
       return answers;
     });
   }
 }
 
-async function transact<T>({ store, actor }: Connection, call: Call, deed: (txn: Transaction) => T): Promise<T> {
-  return store.write(actor, (txn) => {
+async function transact<T>(
+  { store, actor }: Connection,
+  call: Call,
+  options: L2CallOptions | undefined,
+  deed: (txn: Transaction) => T,
+): Promise<T> {
+  const correlationId = options?.correlationId;
+  return store.write(correlationId === undefined ? actor : { ...actor, correlationId }, (txn) => {
     call.check();
     return deed(txn);
   });

@@ -13,6 +13,8 @@ const MAX_CREDIBLE_NUMBER = 2 ** 52;
 export interface Actor {
   /** The node's unique name. */
   readonly origin: string;
+  /** On whose account, where the call says it. */
+  readonly correlationId?: string | undefined;
   /** The store's clock: whole milliseconds. */
   now(): number;
   /** Hears the highest number of what is committed. */
@@ -28,7 +30,7 @@ export class Transaction {
   readonly tables: Tables;
   readonly counters: Counters;
   readonly now: number;
-  readonly #origin: string;
+  readonly #by: Pick<L2News, 'origin' | 'correlationId'>;
   readonly #before: Counters;
   readonly #news = new NewsGatherer();
 
@@ -37,7 +39,8 @@ export class Transaction {
     this.counters = tables.readCounters();
     this.#before = { ...this.counters };
     this.now = actor.now();
-    this.#origin = actor.origin;
+    const { origin, correlationId } = actor;
+    this.#by = correlationId === undefined ? { origin } : { origin, correlationId };
   }
 
   /** A number above all that the store ever handed out, seeded from its clock in microseconds. */
@@ -53,22 +56,22 @@ export class Transaction {
 
   /** News: a key's entry changed. */
   changed(namespace: string, key: string, cause: Extract<L2News, { type: 'changed' }>['cause']): void {
-    this.#news.addKey({ type: 'changed', namespace, keys: [], cause, origin: this.#origin }, key);
+    this.#news.addKey({ type: 'changed', namespace, keys: [], cause, ...this.#by }, key);
   }
 
   /** News: a key's lease was given back. */
   released(namespace: string, key: string): void {
-    this.#news.addKey({ type: 'released', namespace, keys: [], origin: this.#origin }, key);
+    this.#news.addKey({ type: 'released', namespace, keys: [], ...this.#by }, key);
   }
 
   /** News: marks were raised. */
   marked(news: Omit<Extract<L2News, { type: 'marks' }>, 'type' | 'origin'>): void {
-    this.#news.add({ type: 'marks', ...news, origin: this.#origin });
+    this.#news.add({ type: 'marks', ...news, ...this.#by });
   }
 
   /** News: anything may have changed in a namespace. */
   reset(namespace: string, reason: string): void {
-    this.#news.add({ type: 'reset', namespace, reason, origin: this.#origin });
+    this.#news.add({ type: 'reset', namespace, reason, ...this.#by });
   }
 
   /**

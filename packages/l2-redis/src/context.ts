@@ -1,6 +1,7 @@
-import { checkNames, type L2CallOptions, L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
+import { checkCorrelation, checkNames, type L2CallOptions, L2TimeoutError, L2UnavailableError } from '@tierwise/l2';
 import type { Answered, Calls } from './calls.js';
 import { type Colocate, channelOf, type Keys, keysOf } from './keys.js';
+import { signature } from './message.js';
 import { NAME } from './name.js';
 import type { RecentInvalidations } from './recent.js';
 import type { Script } from './scripts/script.js';
@@ -32,6 +33,7 @@ export class Context {
     what: 'key' | 'tag' = 'key',
   ): Keys {
     this.calls.enter(options);
+    checkCorrelation(NAME, options);
     checkNames(NAME, 'namespace', [namespace]);
     checkNames(NAME, what, names);
     return this.names(namespace);
@@ -47,9 +49,9 @@ export class Context {
     return channelOf(this.topology.keyPrefix, namespace, this.topology.db);
   }
 
-  /** What a script that tells the followers of a namespace gets first: the channel, and the origin as JSON. */
-  newsHead(namespace: string): [channel: string, origin: string] {
-    return [this.channel(namespace), JSON.stringify(this.origin)];
+  /** What a script that tells the followers of a namespace gets first: the channel, and the {@link signature} as JSON. */
+  newsHead(namespace: string, options: L2CallOptions | undefined): [channel: string, signature: string] {
+    return [this.channel(namespace), JSON.stringify(signature(this.origin, options?.correlationId))];
   }
 
   /** Does the work of a call, if there is a connection: nothing is queued for later. See {@link Calls.run}. */

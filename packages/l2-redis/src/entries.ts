@@ -10,7 +10,7 @@ import {
 import type { Context } from './context.js';
 import { decodeEnvelope } from './envelope.js';
 import { isShort, namesOfWrites, scanPattern } from './keys.js';
-import { resetMessage } from './message.js';
+import { resetMessage, signature } from './message.js';
 import { NAME } from './name.js';
 import { DELETE } from './scripts/delete.js';
 import { EXPIRE } from './scripts/expire.js';
@@ -43,7 +43,7 @@ export class Entries {
     const names = this.#context.enter(options, namespace);
     for (const entry of entries) checkWrite(NAME, entry);
     if (entries.length === 0) return [];
-    const head = this.#context.newsHead(namespace);
+    const head = this.#context.newsHead(namespace, options);
     return this.#context.run('write', options, (answered) =>
       this.#context.inGroups(
         entries,
@@ -85,7 +85,7 @@ export class Entries {
   async touch(namespace: string, keys: readonly string[], life: L2Life, options?: L2CallOptions): Promise<boolean[]> {
     const names = this.#context.enter(options, namespace, keys);
     checkLife(NAME, life);
-    const head = [...this.#context.newsHead(namespace), life.freshMs, life.keepMs];
+    const head = [...this.#context.newsHead(namespace, options), life.freshMs, life.keepMs];
     const namesOf = (key: string): string[] =>
       isShort(life) ? [names.entry(key), names.note(key)] : [names.entry(key)];
     return this.#change('touch', TOUCH, keys, namesOf, head, options);
@@ -109,7 +109,12 @@ export class Entries {
         if (entries.length > 0) removed += await answered(topology.unlink(entries));
         cursor = page.cursor;
       } while (cursor !== '0');
-      await answered(topology.publish(this.#context.channel(namespace), resetMessage(origin, 'purge')));
+      await answered(
+        topology.publish(
+          this.#context.channel(namespace),
+          resetMessage(signature(origin, options?.correlationId), 'purge'),
+        ),
+      );
       return removed;
     });
   }
@@ -124,7 +129,14 @@ export class Entries {
   ): Promise<boolean[]> {
     const names = this.#context.enter(options, namespace, keys);
     const namesOf = (key: string): string[] => [names.entry(key), names.lease(key), names.note(key)];
-    const existed = await this.#change(operation, script, keys, namesOf, this.#context.newsHead(namespace), options);
+    const existed = await this.#change(
+      operation,
+      script,
+      keys,
+      namesOf,
+      this.#context.newsHead(namespace, options),
+      options,
+    );
     this.#context.recent.addEntries(namespace, keys, operation);
     return existed;
   }

@@ -76,7 +76,7 @@ export class Leases implements L2Leases {
 
   async release(namespace: string, key: string, token: L2LeaseToken, options?: L2CallOptions): Promise<boolean> {
     const names = this.#context.enter(options, namespace, [key]);
-    const args = [token, ...this.#context.newsHead(namespace), JSON.stringify(key)];
+    const args = [token, ...this.#context.newsHead(namespace, options), JSON.stringify(key)];
     return this.#context.run('release', options, async (answered) => {
       const released = await answered(this.#context.topology.run(RELEASE, [names.lease(key)], args));
       return Number(released) === 1;

@@ -48,7 +48,7 @@ export class LogicalTime implements L2LogicalTime {
     const names = this.#context.enter(options, namespace, tags ?? [], 'tag');
     checkGeneration(NAME, options.known);
     const keys = [names.time, ...(tags ?? []).map(names.mark)];
-    const args = [options.known, mode, ...this.#context.newsHead(namespace), JSON.stringify(tags)];
+    const args = [options.known, mode, ...this.#context.newsHead(namespace, options), JSON.stringify(tags)];
     return this.#context.run('advance', options, async (answered) => {
       const generation = toNumber(await answered(this.#context.topology.run(ADVANCE, keys, args)));
       this.#context.recent.addMark(namespace, tags, mode, generation);

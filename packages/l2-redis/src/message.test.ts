@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeMessage, resetMessage } from './message.js';
+import { decodeMessage, resetMessage, signature } from './message.js';
 
 const decodeWhole = (text: string) => decodeMessage(Buffer.from(text), 'n');
 const decode = (text: string) => decodeWhole(text)?.news;
@@ -13,6 +13,25 @@ test.each([
   [resetMessage('o', 'purge'), { type: 'reset', reason: 'purge' }],
 ])('%s is understood', (text, news) => {
   expect(decode(text)).toEqual({ ...news, namespace: 'n', origin: 'o' });
+});
+
+test.each([
+  ['o', 'request-7'],
+  ['o', undefined],
+  ['', 'x'],
+  ['o\nwith\nlines', undefined],
+  ['o\n', '~'.repeat(64)],
+])('the origin %j and the correlation id %j are read as they were written', (origin, correlationId) => {
+  const news = decode(JSON.stringify([1, 'released', signature(origin, correlationId), ['a']]));
+  const id = correlationId === undefined ? {} : { correlationId };
+  expect(news).toEqual({ type: 'released', namespace: 'n', keys: ['a'], origin, ...id });
+});
+
+test('without a correlation id, a message is as it always was; what is no such id is not taken for one', () => {
+  expect(signature('o', undefined)).toBe('o');
+  for (const rubbish of ['two words', 'x'.repeat(65), 'é', '\u0000']) {
+    expect(decode(JSON.stringify([1, 'released', `o\n${rubbish}`, ['a']]))).not.toHaveProperty('correlationId');
+  }
 });
 
 test.each([

@@ -46,7 +46,7 @@ export class Replay implements L2Replay {
       if (typeof entry.since !== 'string') throw new L2InvalidError(NAME, 'since must be a moment');
     }
     if (entries.length === 0) return [];
-    const head = this.#context.newsHead(namespace);
+    const head = this.#context.newsHead(namespace, options);
     return this.#context.run('replay', options, (answered) =>
       this.#context.inGroups(
         entries,

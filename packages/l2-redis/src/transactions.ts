@@ -53,7 +53,7 @@ export class Transactions implements L2Transactions {
       ...deletes.flatMap((key) => [names.entry(key), names.lease(key), names.note(key)]),
     ];
     const args = [
-      ...this.#context.newsHead(namespace),
+      ...this.#context.newsHead(namespace, options),
       expect.length,
       writes.length,
       deletes.length,

@@ -159,7 +159,15 @@ export interface L2Host {
 export interface L2CallOptions {
   /** Aborts the call. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Names, for reports, on whose account the call is made: a web request, say. It comes back as `correlationId` in the news of what
+   * the call does, and has no other effect. Up to {@link MAX_CORRELATION_LENGTH} visible ASCII characters.
+   */
+  readonly correlationId?: string | undefined;
 }
+
+/** How long a correlation id may be. Every one of its characters travels with the news. */
+export const MAX_CORRELATION_LENGTH = 64;
 
 /** How long an entry lives. */
 export interface L2Life {
@@ -456,7 +464,13 @@ export type L2Committed =
     };
 
 /** One message of the feed. */
-export type L2News =
+export type L2News = L2NewsBody & {
+  /** {@link L2CallOptions.correlationId} of the call that did it; absent where there was none, and in messages of older nodes. */
+  readonly correlationId?: string | undefined;
+};
+
+/** What a message of the feed says. */
+export type L2NewsBody =
   | {
       /** Entries changed: no copy of an earlier one is valid any more. */
       readonly type: 'changed';

@@ -22,6 +22,7 @@ export {
   type L2MarksOptions,
   type L2Moment,
   type L2News,
+  type L2NewsBody,
   type L2Read,
   type L2Replay,
   type L2Replayed,
@@ -30,6 +31,7 @@ export {
   type L2Transactions,
   type L2Write,
   type L2Written,
+  MAX_CORRELATION_LENGTH,
   MAX_LIFE_MS,
 } from './contract.js';
 export {
@@ -44,10 +46,12 @@ export {
 } from './errors.js';
 export {
   checkCommit,
+  checkCorrelation,
   checkDuration,
   checkGeneration,
   checkLife,
   checkNames,
   checkReplays,
   checkWrite,
+  isCorrelationId,
 } from './validate.js';

@@ -2,7 +2,7 @@ import type { L2CallOptions, L2Host, L2Moment } from './contract.js';
 import { L2ClosedError, L2InUseError } from './errors.js';
 import { MemorySpace } from './memory-space.js';
 import type { MemoryStore } from './memory-store.js';
-import { checkNames } from './validate.js';
+import { checkCorrelation, checkNames } from './validate.js';
 
 /** What this backend is called. */
 export const NAME = 'memory';
@@ -57,9 +57,10 @@ export class MemoryNode {
   ): Promise<T> {
     const host = this.host();
     options?.signal?.throwIfAborted();
+    checkCorrelation(NAME, options);
     checkNames(NAME, 'namespace', [namespace]);
     checkNames(NAME, 'key', keys);
-    const answer = deed(new MemorySpace(this.store, namespace, host.origin));
+    const answer = deed(new MemorySpace(this.store, namespace, host.origin, options?.correlationId));
     this.store.tellMoment(host);
     return answer;
   }

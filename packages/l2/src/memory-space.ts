@@ -13,13 +13,13 @@ export class MemorySpace {
   readonly store: MemoryStore;
   readonly name: string;
   readonly state: NamespaceState;
-  readonly #origin: string;
+  readonly #by: Pick<L2News, 'origin' | 'correlationId'>;
 
-  constructor(store: MemoryStore, name: string, origin: string) {
+  constructor(store: MemoryStore, name: string, origin: string, correlationId: string | undefined) {
     this.store = store;
     this.name = name;
     this.state = store.namespace(name);
-    this.#origin = origin;
+    this.#by = correlationId === undefined ? { origin } : { origin, correlationId };
   }
 
   /** The living entry of a key. */
@@ -112,7 +112,7 @@ export class MemorySpace {
   }
 
   publish(news: Sendable<L2News>): void {
-    this.store.publish({ ...news, namespace: this.name, origin: this.#origin } as L2News);
+    this.store.publish({ ...news, namespace: this.name, ...this.#by } as L2News);
   }
 
   #changed(key: string, cause: 'write' | 'fill' | 'delete' | 'expire' | 'touch'): void {

@@ -1,4 +1,12 @@
-import { type L2Commit, type L2Life, type L2ReplayWrite, type L2Write, MAX_LIFE_MS } from './contract.js';
+import {
+  type L2CallOptions,
+  type L2Commit,
+  type L2Life,
+  type L2ReplayWrite,
+  type L2Write,
+  MAX_CORRELATION_LENGTH,
+  MAX_LIFE_MS,
+} from './contract.js';
 import { L2InvalidError } from './errors.js';
 
 const MAX_KEY_BYTES = 65_536;
@@ -28,6 +36,22 @@ export function checkNames(backend: string, what: 'namespace' | 'key' | 'tag', n
       );
     }
   }
+}
+
+/** Whether something may be a correlation id, see `L2CallOptions`. */
+export function isCorrelationId(id: unknown): id is string {
+  return typeof id === 'string' && id.length <= MAX_CORRELATION_LENGTH && /^[\x21-\x7e]+$/.test(id);
+}
+
+/** Checks the correlation id of a call, if it has one. */
+export function checkCorrelation(backend: string, options: L2CallOptions | undefined): void {
+  const id: unknown = options?.correlationId;
+  if (id === undefined) return;
+  if (isCorrelationId(id)) return;
+  throw new L2InvalidError(
+    backend,
+    `a correlation id must be 1 to ${MAX_CORRELATION_LENGTH} visible ASCII characters, not ${JSON.stringify(id)}`,
+  );
 }
 
 /** Checks a lease's `ttlMs`, or a mark's `ensureMs`. */

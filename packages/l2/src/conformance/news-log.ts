@@ -66,6 +66,13 @@ export class NewsLog {
     return this.#until(`news of type '${type}'`, () => this.all.find(isWanted));
   }
 
+  /** Waits for news of what was done on an account: see `L2CallOptions.correlationId`. */
+  async onAccountOf(correlationId: string): Promise<L2News> {
+    return this.#until(`news of ${JSON.stringify(correlationId)}`, () =>
+      this.all.find((news) => news.correlationId === correlationId),
+    );
+  }
+
   /** Waits until the feed is alive. */
   async alive(): Promise<void> {
     await this.#until("the feed to become 'alive'", () => (this.states.at(-1) === 'alive' ? true : undefined));

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { type L2CallOptions, MAX_CORRELATION_LENGTH } from '../../contract.js';
 import { type Bench, bytesOf, fill, LONG, lease, put, type TestNode, textAt } from '../bench.js';
+import { everyCall } from '../calls.js';
 import { casesOf, type L2Case } from '../case.js';
 
 export const feed: L2Case[] = casesOf(
@@ -25,6 +27,7 @@ export const feed: L2Case[] = casesOf(
       'several namespaces are followed at once, hostile names too, and following twice is following once',
       severalNamespaces,
     ],
+    ['the news of a call have its correlation id, and those of a call without one have none', correlationIds],
     ['who hears of a change already reads the new state', stateBeforeNews],
     ['news never comes from within a call', neverFromWithin],
     ['a closed node hears nothing', closedHearsNothing],
@@ -226,6 +229,37 @@ async function severalNamespaces(bench: Bench): Promise<void> {
     news.type === 'changed' ? news.keys.map((key) => [news.namespace, key]) : [],
   );
   for (const [namespace, key] of heard) assert.equal(namespace, key, 'news names the namespace in which it happened');
+}
+
+async function correlationIds(bench: Bench): Promise<void> {
+  const { namespace } = bench;
+  const [hearer, doer] = [await bench.follower(), await bench.node()];
+  const heard = async (id: string, run: (options: L2CallOptions) => Promise<unknown>): Promise<void> => {
+    await run({ correlationId: id });
+    await hearer.log.onAccountOf(id);
+    await put(doer, namespace, 'a');
+  };
+  await put(doer, namespace, 'a');
+  const silent = ['read', 'acquire', 'renew', 'release', 'marks', 'follow', 'transactions.read'];
+  const telling = everyCall(doer.l2).filter(({ name }) => !silent.includes(name));
+  for (const [index, { run }] of telling.entries()) {
+    await heard(`request-${index}`, (options) => run(namespace, 'a', options));
+  }
+  const { leases } = doer.l2;
+  if (leases !== undefined) {
+    const [toFill, toRelease] = [await lease(doer, namespace, 'b'), await lease(doer, namespace, 'c')];
+    const filled = { key: 'b', bytes: bytesOf('b'), lease: toFill, ...LONG };
+    await heard('a-fill', (options) => doer.l2.write(namespace, [filled], options));
+    await heard('!'.padEnd(MAX_CORRELATION_LENGTH, '~'), (options) =>
+      leases.release(namespace, 'c', toRelease, options),
+    );
+  }
+  await doer.l2.delete(namespace, ['last']);
+  await hearer.log.deed(namespace, 'last', 'delete');
+  const puts = hearer.log.all.filter((news) => news.type === 'changed' && news.correlationId === undefined);
+  assert.ok(puts.length > telling.length);
+  const others = hearer.log.all.filter((news) => news.correlationId !== undefined);
+  assert.ok(others.every((news) => !(news.type === 'changed' && news.keys.includes('last'))));
 }
 
 async function stateBeforeNews(bench: Bench): Promise<void> {

@@ -55,6 +55,7 @@ const TAGS = 'an invalidation of tags is heard, tags without a mark included';
 const CLEAR = 'an invalidation of the namespace is heard';
 const BATCH = 'of a batch every key is heard';
 const SEVERAL = 'several namespaces are followed at once, hostile names too, and following twice is following once';
+const ACCOUNTS = 'the news of a call have its correlation id, and those of a call without one have none';
 const WITHIN = 'news never comes from within a call';
 
 proveGroups(
@@ -98,6 +99,22 @@ proveGroups(
         'a purge is heard as a reset of its namespace',
         CLEAR,
       ],
+    },
+    ...(['write', 'fill', 'delete', 'expire', 'touch', 'released', 'marks', 'reset'] as const).map((kind) => ({
+      name: `on whose account is not told of a ${kind}`,
+      instead: mistakes((news) => (causeOf(news) === kind ? { ...news, correlationId: undefined } : news)),
+      noticedBy: [ACCOUNTS],
+    })),
+    {
+      name: 'the last correlation id sticks',
+      instead: (sound) => {
+        let last: string | undefined;
+        return hears((news, tell) => {
+          last = news.correlationId ?? last;
+          tell({ ...news, correlationId: last });
+        })(sound);
+      },
+      noticedBy: [ACCOUNTS],
     },
     {
       name: 'fills are heard as writes',
