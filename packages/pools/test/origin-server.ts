@@ -51,3 +51,18 @@ export async function originServer(
   onTestFinished(stop);
   return origin;
 }
+
+/** An origin whose every answer is another: which one a caller got says whether it was asked. */
+export function counting(
+  headers: Record<string, string>,
+  more: (request: IncomingMessage, response: ServerResponse) => boolean | undefined = () => false,
+) {
+  let count = 0;
+  return originServer((request, response) => {
+    count++;
+    // node:http takes its Date from a timer that a faked clock does not reach.
+    response.sendDate = false;
+    if (more(request, response)) return;
+    response.writeHead(200, headers).end(`${count}`);
+  });
+}

@@ -1,9 +1,10 @@
-import { Agent, type Dispatcher, Pool, fetch as undiciFetch, request as undiciRequest } from 'undici';
+import { Agent, type Dispatcher, Pool, request as undiciRequest } from 'undici';
 import { type Clock, systemClock } from '../clock.js';
 import { PoolClosedError } from '../errors.js';
 import { PoolEvents } from '../events.js';
 import type { PoolListener } from '../observed.js';
 import { countingConnector } from './connector.js';
+import { type Fetch, fetchThrough } from './fetch.js';
 import { closing, type LimitContext, limiting } from './limit.js';
 import { checkHttpPoolOptions, type HttpPoolOptions } from './options.js';
 import { Origin, type OriginStats } from './origin.js';
@@ -16,10 +17,10 @@ const MAX_ORIGINS = 1_000;
 /** Connections to any number of origins, on undici: bounded, retried, and guarded by a breaker for each origin. */
 export interface HttpPool {
   /**
-   * As the global `fetch`. Rejects with a `TypeError` as that does: its `cause` is undici's error, or a `PoolError` where this pool
+   * As the global `fetch`; what it answers is a `Response` of undici's. Rejects with a `TypeError` as that does: its `cause` is undici's error, or a `PoolError` where this pool
    * decided (`PoolExhaustedError`, `PoolTimeoutError`, `BreakerOpenError`, `PoolClosedError`).
    */
-  readonly fetch: typeof undiciFetch;
+  readonly fetch: Fetch;
   /** As undici's `request`, whose errors come without a wrapping. */
   readonly request: typeof undiciRequest;
   /** For whatever takes one of undici's dispatchers. */
@@ -47,7 +48,7 @@ export function httpPool(options: HttpPoolOptions = {}): HttpPool {
 }
 
 class UndiciPool implements HttpPool {
-  readonly fetch: typeof undiciFetch;
+  readonly fetch: Fetch;
   readonly request: typeof undiciRequest;
   readonly dispatcher: Dispatcher;
   readonly #name: string;
@@ -95,7 +96,7 @@ class UndiciPool implements HttpPool {
       closing(limits),
     );
     this.dispatcher = dispatcher;
-    this.fetch = (input, init) => undiciFetch(input, { ...init, dispatcher });
+    this.fetch = fetchThrough(dispatcher);
     this.request = ((url, init) => undiciRequest(url, { ...init, dispatcher })) as typeof undiciRequest;
   }
 

@@ -1,6 +1,7 @@
 export type { BreakerState } from '../observed.js';
 export type { BreakerOptions } from './breaker.js';
 export { BreakerOpenError } from './breaker-open-error.js';
+export type { Fetch } from './fetch.js';
 export { type HttpPool, httpPool } from './http-pool.js';
 export type { HttpPoolOptions, OriginLimits } from './options.js';
 export type { OriginStats } from './origin.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { FillOptions, ResponseHierarchy } from './hierarchy-type.js';
+import type { FillContext, FillOptions, ResponseHierarchy } from './hierarchy-type.js';
 import { bodyKeyOf } from './names.js';
 
 /**
@@ -23,19 +23,18 @@ export class Fill {
     const called = new Promise<void>((resolve) => {
       begin = resolve;
     });
-    const loading = hierarchy.refresh<unknown>(
-      bodyKeyOf(this.id),
-      async (context) => {
-        context.signal.addEventListener('abort', () => this.skip(), { once: true });
-        begin();
-        const kept = await outcome;
-        if (kept === undefined) return context.skip();
-        context.setOptions(kept.options);
-        return kept.value;
-      },
-      { loadTimeout: { hard: timeoutMs, late: 0 } },
-    );
-    this.done = loading.then(
+    const load = async (context: FillContext): Promise<unknown> => {
+      context.signal.addEventListener('abort', () => this.skip(), { once: true });
+      begin();
+      const kept = await outcome;
+      if (kept === undefined) return context.skip();
+      context.setOptions(kept.options);
+      return kept.value;
+    };
+    // A hierarchy that throws at once is one that does not keep anything.
+    const loading = async (): Promise<unknown> =>
+      hierarchy.refresh(bodyKeyOf(this.id), load, { loadTimeout: { hard: timeoutMs, late: 0 } });
+    this.done = loading().then(
       (value) => value !== undefined,
       () => false,
     );

@@ -1,27 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createHierarchy } from '@tierwise/hierarchy';
 import { MemoryStore } from '@tierwise/l2/memory';
 import { request } from 'undici';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
 import { cachingNode } from '../../../test/caching.js';
-import { originServer } from '../../../test/origin-server.js';
+import { counting, originServer } from '../../../test/origin-server.js';
 import { PoolClosedError } from '../../errors.js';
 import type { ResponseHierarchy } from './hierarchy-type.js';
-
-/** An origin whose every answer is another: which one a caller got says whether it was asked. */
-function counting(
-  headers: Record<string, string>,
-  more: (request: IncomingMessage, response: ServerResponse) => boolean | undefined = () => false,
-) {
-  let count = 0;
-  return originServer((request, response) => {
-    count++;
-    // node:http takes its Date from a timer that a faked clock does not reach.
-    response.sendDate = false;
-    if (more(request, response)) return;
-    response.writeHead(200, headers).end(`${count}`);
-  });
-}
 
 /** Both clocks go on: undici reads the wall's, a hierarchy its own. */
 function wait(seconds: number): void {
@@ -410,12 +394,21 @@ it('refuses what was on its way to the origin when the pool closed', async () =>
   expect(await call).toBeInstanceOf(PoolClosedError);
 });
 
-it('goes to the origin when the hierarchy has failed', async () => {
+const throwing = (): never => {
+  throw new Error('no hierarchy');
+};
+
+it.each([
+  ['is closed', {}],
+  ['throws at once', { getEntry: throwing, refresh: throwing, set: throwing, invalidateTags: throwing }],
+])('goes to the origin when the hierarchy %s', async (_how, change) => {
   const origin = await counting({ 'cache-control': 'max-age=60' });
-  const hierarchy = createHierarchy({ namespace: 'closed' });
-  await hierarchy.close();
-  const { get } = cachingNode(undefined, { hierarchy });
+  const closed = createHierarchy({ namespace: 'closed' });
+  await closed.close();
+  const hierarchy = hierarchyWith(() => ({ ...closed, getEntry: (key) => closed.getEntry(key), ...change }));
+  const { get, pool } = cachingNode(undefined, { hierarchy });
   expect([(await get(origin.url)).text, (await get(origin.url)).text]).toEqual(['1', '2']);
+  expect(await (await pool.fetch(origin.url, { method: 'PUT' })).text()).toBe('3');
 });
 
 it('hands nothing out of the cache when the pool is closed', async () => {

@@ -4,6 +4,7 @@ import { HierarchyStore } from './hierarchy-store.js';
 import type { ResponseHierarchy } from './hierarchy-type.js';
 import { inside } from './inside.js';
 import { outside } from './outside.js';
+import { isPlain, spelledAlike } from './plain.js';
 
 /** Options of {@link responseCache}. */
 export interface ResponseCacheOptions {
@@ -50,7 +51,15 @@ export function responseCache(options: ResponseCacheOptions): ResponseCache {
     ...(origins === undefined ? {} : { origins: [...origins] }),
   });
   return {
-    interceptors: () => [inside(store), cache, outside(store)],
+    interceptors: () => [
+      (dispatch) => {
+        const caching = [inside(store), cache, outside(store)].reduce((inner, around) => around(inner), dispatch);
+        return (request, handler) => {
+          const alike = spelledAlike(request);
+          return (isPlain(alike) ? caching : dispatch)(alike, handler);
+        };
+      },
+    ],
     invalidate: (url) => store.invalidate(nameOf(url)),
     settled: () => store.settled(),
   };
