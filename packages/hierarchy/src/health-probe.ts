@@ -63,8 +63,13 @@ export class L2Probe {
     };
     const began = clock.now();
     const echo = this.#listen();
+    let isOver = false;
     try {
-      const asked = await deadlines.within(this.#ask(), began + options.l2TimeoutMs);
+      const asked = await deadlines.within(
+        // close() waits for it: nothing is left of it afterwards.
+        this.#core.work.track(this.#ask(() => isOver)),
+        began + options.l2TimeoutMs,
+      );
       if (asked === LATE) return silent;
       if (asked !== undefined) return asked;
       const latencyMs = clock.now() - began;
@@ -79,12 +84,13 @@ export class L2Probe {
     } catch (error) {
       return downBy(error) ?? silent;
     } finally {
+      isOver = true;
       echo.stop();
     }
   }
 
-  /** @returns what is wrong, if anything is. */
-  async #ask(): Promise<L2Probed | undefined> {
+  /** @returns what is wrong, if anything is. When it `isOver`, nothing more is sent. */
+  async #ask(isOver: () => boolean): Promise<L2Probed | undefined> {
     const { guard, feed } = this.#core;
     if (guard === undefined) return undefined;
     if (!(await feed.opened())) {
@@ -92,11 +98,14 @@ export class L2Probe {
     }
     const namespace = this.#namespace;
     if (guard.hasFeed && !this.#followed) this.#followed = await guard.follow(namespace);
+    if (isOver()) return undefined;
     const bytes = randomBytes(BYTES);
     this.#sentAt = this.#core.clock.now();
     await guard.write(namespace, [{ key: KEY, bytes, freshMs: KEEP_MS, keepMs: KEEP_MS }], undefined);
+    if (isOver()) return undefined;
     const read = await guard.read(namespace, KEY);
     if (read === UNANSWERED) return { status: 'down', code: 'l2-failing', message: 'it does not answer a read' };
+    if (isOver()) return undefined;
     await guard.delete(namespace, [KEY], undefined);
     const isRight = read?.status === 'found' && Buffer.compare(read.bytes, bytes) === 0;
     return isRight
