@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { Agent, getGlobalDispatcher, setGlobalDispatcher, Request as UndiciRequest } from 'undici';
+import { Agent, getGlobalDispatcher, request, setGlobalDispatcher, Request as UndiciRequest, upgrade } from 'undici';
 import { expect, it, onTestFinished } from 'vitest';
 import { originServer } from '../../test/origin-server.js';
 import { type HttpPool, httpPool } from './index.js';
@@ -99,7 +99,7 @@ it('is a dispatcher like any: stream, pipeline, upgrade, interceptors, the globa
   pipeline.end('b');
   expect(await text(pipeline)).toBe('undefined: b');
 
-  const { socket } = await dispatcher.upgrade({ origin: `http://127.0.0.1:${port}`, path: '/', protocol: 'test' });
+  const { socket } = await upgrade(`http://127.0.0.1:${port}`, { protocol: 'test', dispatcher });
   const back = text(socket);
   socket.end('c');
   expect(await back).toBe('c');
