@@ -1,0 +1,95 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ContestantProcess } from './contestant-process.js';
+import { judge, type ScenarioResult } from './results.js';
+import type { Figures, Rounds, Scenario } from './scenario.js';
+import { shuffle, summarise } from './statistics.js';
+
+/** How thoroughly it is measured. */
+export interface Effort {
+  readonly kind: 'full' | 'quick';
+  readonly rounds: Rounds;
+  readonly measureMs: number;
+  readonly warmUpMs: number;
+}
+
+/**
+ * Three generations of processes, in each seven rounds: 21 short measurements of each contestant rather than few long ones, so that
+ * what disturbs the machine for a moment disturbs some of all, and not all of one. A warm-up of 0.5 s is several times what V8
+ * takes to settle on the hottest of these loops.
+ */
+export const FULL: Effort = { kind: 'full', rounds: { lives: 3, perLife: 7 }, measureMs: 120, warmUpMs: 500 };
+export const QUICK: Effort = { kind: 'quick', rounds: { lives: 1, perLife: 7 }, measureMs: 35, warmUpMs: 200 };
+
+export interface Conduct {
+  readonly effort: Effort;
+  readonly redisUrl: string;
+  /** Where contestants leave CPU profiles. Default: nowhere. */
+  readonly profiles?: string | undefined;
+  /** Hears what is being done. */
+  readonly note: (text: string) => void;
+}
+
+/** Runs a scenario. */
+export async function conduct(scenario: Scenario, options: Conduct): Promise<ScenarioResult> {
+  const { effort, note } = options;
+  const rounds = scenario.rounds?.[effort.kind] ?? effort.rounds;
+  const budgetMs = scenario.measureMs?.[effort.kind] ?? effort.measureMs;
+  const samples = new Map<string, Figures[]>(scenario.contestants.map(({ name }) => [name, []]));
+  for (let life = 1; life <= rounds.lives; life += 1) {
+    await withContestants(scenario, options, async (contestants) => {
+      for (const one of shuffle(contestants)) {
+        note(`${life}/${rounds.lives} warms up ${one.name}`);
+        await one.measure(Math.min(effort.warmUpMs, budgetMs * 4));
+      }
+      for (let round = 1; round <= rounds.perLife; round += 1) {
+        const measure = async (one: ContestantProcess) => {
+          note(`${life}/${rounds.lives}, round ${round}/${rounds.perLife}: ${one.name}`);
+          samples.get(one.name)?.push(await one.measure(budgetMs));
+        };
+        if (scenario.together) await Promise.all(contestants.map(measure));
+        else for (const one of shuffle(contestants)) await measure(one);
+      }
+    });
+  }
+  const summaries = Object.fromEntries(
+    [...samples].map(([name, figures]) => [
+      name,
+      Object.fromEntries(
+        scenario.figures.map((figure) => [figure.name, summarise(figures.map((one) => valueOf(one, figure.name)))]),
+      ),
+    ]),
+  );
+  return { id: scenario.id, summaries, ratios: judge(scenario, summaries) };
+}
+
+/** Opens a process for each contestant, and ends them all afterwards, however it ends. */
+async function withContestants(
+  scenario: Scenario,
+  { redisUrl, profiles, note }: Conduct,
+  work: (contestants: readonly ContestantProcess[]) => Promise<void>,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'tierwise-bench-'));
+  const open: ContestantProcess[] = [];
+  try {
+    for (const [index, { name }] of scenario.contestants.entries()) {
+      note(`opens ${name}`);
+      const namespace = `${scenario.id.toLowerCase()}-${index}-${process.pid}-${Date.now().toString(36)}`;
+      const context = { redisUrl, namespace, folder: join(folder, `${index}`) };
+      open.push(await ContestantProcess.open(scenario.id, name, context, profiles));
+    }
+    await work(open);
+    // One after the other: some have something to prove when they close, which takes time.
+    for (const one of open) await one.close();
+  } finally {
+    for (const one of open) one.kill();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function valueOf(figures: Figures, name: string): number {
+  const value = figures[name];
+  if (value === undefined || !Number.isFinite(value)) throw new Error(`${name} was not measured`);
+  return value;
+}
