@@ -28,6 +28,7 @@ export interface Store {
 export const STORES: Readonly<Record<string, (nodes: number, random: Random) => Promise<Store>>> = {
   redis: standalone,
   'redis-tracking': tracked,
+  'redis-pool': pooled,
   cluster,
   sentinel,
   embedded,
@@ -127,6 +128,12 @@ async function standalone(nodes: number, random: Random): Promise<Store> {
 async function tracked(nodes: number, random: Random): Promise<Store> {
   const store = await standalone(nodes, random);
   return { ...store, places: store.places.map((place) => ({ ...place, tracking: true }) as L2Place) };
+}
+
+/** Over three shared connections of a pool. */
+async function pooled(nodes: number, random: Random): Promise<Store> {
+  const store = await standalone(nodes, random);
+  return { ...store, places: store.places.map((place) => ({ ...place, pooled: 3 }) as L2Place) };
 }
 
 /** Three masters, each with a replica. */

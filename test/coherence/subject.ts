@@ -11,8 +11,8 @@ type NatMap = Readonly<Record<string, Address>>;
 
 /** Where a node finds its second tier. */
 export type L2Place =
-  /** A Redis behind this loopback port. `tracking`: it is to tell of changes by whomever. */
-  | { readonly kind: 'redis'; readonly port: number; readonly tracking?: boolean }
+  /** A Redis behind this loopback port. `tracking`: it is to tell of changes by whomever; `pooled`: over so many shared connections of a pool. */
+  | { readonly kind: 'redis'; readonly port: number; readonly tracking?: boolean; readonly pooled?: number }
   | { readonly kind: 'cluster'; readonly nodes: readonly Address[]; readonly natMap: NatMap }
   | {
       readonly kind: 'sentinel';

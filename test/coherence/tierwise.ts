@@ -4,6 +4,8 @@ import { fileJournal } from '@tierwise/journal';
 import type { L2 } from '@tierwise/l2';
 import { embeddedL2 } from '@tierwise/l2-embedded';
 import { type RedisL2Options, redisL2 } from '@tierwise/l2-redis';
+import { redisPool } from '@tierwise/pools/redis';
+import { Redis } from 'ioredis';
 import type { Limits } from './checker.js';
 import type { Value } from './history.js';
 import { type L2Place, NAMESPACE, type Order, type Subject, type SubjectContext, TTL_MS } from './subject.js';
@@ -114,11 +116,18 @@ function secondTier(place: L2Place, now: () => number): L2 {
 
 function whereOf(place: Exclude<L2Place, { kind: 'embedded' }>): RedisL2Options {
   switch (place.kind) {
-    case 'redis':
-      return { url: `redis://127.0.0.1:${place.port}`, tracking: place.tracking };
+    case 'redis': {
+      const url = `redis://127.0.0.1:${place.port}`;
+      return place.pooled === undefined ? { url, tracking: place.tracking } : { pool: poolTo(url, place.pooled) };
+    }
     case 'cluster':
       return { cluster: { nodes: place.nodes, natMap: place.natMap } };
     case 'sentinel':
       return { sentinel: { sentinels: place.sentinels, name: place.name, natMap: place.natMap } };
   }
+}
+
+function poolTo(url: string, shared: number): NonNullable<RedisL2Options['pool']> {
+  // A shared connection that owes an answer is silent for as long as one of the L2's own may be.
+  return redisPool<Redis>({ client: (own) => new Redis(url, own), shared, connectTimeout: COMMAND_MS, silence: 2_000 });
 }

@@ -14,7 +14,7 @@ function run(store: string, ms: number, more: Partial<TortureOptions> = {}): Pro
 }
 
 describe.concurrent('three nodes, a writer, and everything that can go wrong, for ten seconds', () => {
-  test.each(['redis', 'embedded'])('%s: no read returns what it must not', LIMIT, async (store) => {
+  test.each(['redis', 'redis-pool', 'embedded'])('%s: no read returns what it must not', LIMIT, async (store) => {
     const outcome = await run(store, 10_000);
     const { history, judgement, crashed } = outcome;
     const failed = history.reads.filter(({ error }) => error !== undefined);

@@ -38,7 +38,10 @@ test("a user's client: its keyPrefix is respected everywhere, and it stays open 
   expect(keys.filter((key) => !key.startsWith('my*app:tw1:'))).toEqual([`tw1:${namespace}:v:{a}`]);
   expect(keys.length).toBeGreaterThan(3);
   expect(stranger.news).toHaveLength(1);
-  expect(await node.l2.purge(namespace)).toBe(1);
+  // One of the calls was a purge, and what is written while that runs may stay or go.
+  expect(await node.l2.purge(namespace)).toBe(
+    keys.filter((key) => key.startsWith(`my*app:tw1:${namespace}:v:`)).length,
+  );
   expect(await stranger.l2.purge(namespace)).toBe(1);
   await node.l2.close();
   expect(client.status).toBe('ready');
