@@ -57,7 +57,7 @@ export async function conduct(scenario: Scenario, options: Conduct): Promise<Sce
     [...samples].map(([name, figures]) => [
       name,
       Object.fromEntries(
-        scenario.figures.map((figure) => [figure.name, summarise(figures.map((one) => valueOf(one, figure.name)))]),
+        scenario.figures.map((figure) => [figure.name, summarise(figures.map((one) => figureOf(one, figure.name)))]),
       ),
     ]),
   );
@@ -88,7 +88,7 @@ async function withContestants(
   }
 }
 
-function valueOf(figures: Figures, name: string): number {
+function figureOf(figures: Figures, name: string): number {
   const value = figures[name];
   if (value === undefined || !Number.isFinite(value)) throw new Error(`${name} was not measured`);
   return value;

@@ -2,7 +2,7 @@
 export type Size = '100 B' | '1 KB' | '10 KB';
 
 /** A new object each time, so that no two contestants or entries share one. */
-export function valueOf(size: Size): unknown {
+export function sample(size: Size): unknown {
   if (size === '100 B')
     return { id: 4_711, name: 'Ada Lovelace', isActive: true, score: 0.875, plan: 'team', since: 1843 };
   return user(size === '1 KB' ? 4 : 45);
@@ -24,7 +24,7 @@ function user(orders: number): object {
       total: 129.9 + index,
       currency: 'EUR',
       state: index % 2 === 0 ? 'delivered' : 'under way',
-      items: ['analytical engine, part ' + index, 'punched cards', 'a pair of brass gears'],
+      items: [`analytical engine, part ${index}`, 'punched cards', 'a pair of brass gears'],
       note: 'Please ring twice; the porter takes parcels until noon.',
     })),
   };

@@ -2,7 +2,7 @@
 import { forEach, inTurn, keysOf, mustNotLoad } from '../keys.js';
 import type { Contestant, Stand } from '../scenario.js';
 import { throughput } from '../throughput.js';
-import { type Size, valueOf } from '../values.js';
+import { type Size, sample } from '../values.js';
 import { TTL_MS } from './cache.js';
 import { cacheContestants } from './roster.js';
 
@@ -13,7 +13,7 @@ export const L1_ENTRIES = 500;
 export function cachesHittingL2(names: readonly string[], callers: number): Contestant[] {
   return cacheContestants(names, L1_ENTRIES, async (cache) => {
     const keys = keysOf(KEYS);
-    const value = valueOf('1 KB');
+    const value = sample('1 KB');
     await forEach(keys, (key) => cache.getOrSet(key, async () => value));
     return measureReads(keys, callers, (key) => cache.getOrSet(key, mustNotLoad));
   });
@@ -48,7 +48,7 @@ export function rawHittingRedis(
       const { connect, packr } = await import('./ioredis.js');
       const redis = await connect(redisUrl, autoPipelining);
       const keys = keysOf(KEYS, namespace);
-      const bytes = packr.pack(valueOf(size));
+      const bytes = packr.pack(sample(size));
       await forEach(keys, (key) => redis.set(key, bytes, 'PX', TTL_MS));
       const read = async (key: string) => {
         const found = await redis.getBuffer(key);
@@ -68,7 +68,7 @@ export function tierwiseHittingL2(name: string, callers: number, size: Size): Co
       const { openTierwise } = await import('./tierwise.js');
       const cache = await openTierwise({ ...context, l1Entries: L1_ENTRIES });
       const keys = keysOf(KEYS);
-      const value = valueOf(size);
+      const value = sample(size);
       await forEach(keys, (key) => cache.set(key, value));
       const measure = measureReads(keys, callers, (key) => cache.getOrSet(key, mustNotLoad));
       return {

@@ -13,7 +13,7 @@ import {
 import { forEach, keysOf, mustNotLoad } from '../keys.js';
 import type { Scenario } from '../scenario.js';
 import { OPS, throughput } from '../throughput.js';
-import { valueOf } from '../values.js';
+import { sample } from '../values.js';
 
 const LRU = 'lru-cache, await get';
 const KEYS = 1_000;
@@ -42,7 +42,7 @@ export const scenario: Scenario = {
         const { openLru } = await import('../contestants/lru-cache.js');
         const cache = openLru(2 * KEYS);
         const keys = keysOf(KEYS);
-        for (const key of keys) cache.set(key, valueOf('1 KB') as object);
+        for (const key of keys) cache.set(key, sample('1 KB') as object);
         const measure = throughput(async (times) => {
           let hits = 0;
           for (let time = 0; time < times; time += 1) {
@@ -57,7 +57,7 @@ export const scenario: Scenario = {
     },
     ...cacheContestants(CACHES, 2 * KEYS, async (cache) => {
       const keys = keysOf(KEYS);
-      await forEach(keys, (key) => cache.getOrSet(key, async () => valueOf('1 KB')));
+      await forEach(keys, (key) => cache.getOrSet(key, async () => sample('1 KB')));
       return throughput(async (times) => {
         let hits = 0;
         for (let time = 0; time < times; time += 1) {

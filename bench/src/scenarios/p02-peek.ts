@@ -2,7 +2,7 @@ import { TIERWISE, TIERWISE_MEMORY } from '../contestants/roster.js';
 import { forEach, keysOf } from '../keys.js';
 import type { Contestant, Scenario } from '../scenario.js';
 import { OPS, throughput } from '../throughput.js';
-import { valueOf } from '../values.js';
+import { sample } from '../values.js';
 
 const LRU = 'lru-cache, get';
 const LAYERED = 'layered-loader, getInMemoryOnly';
@@ -19,7 +19,7 @@ export const scenario: Scenario = {
       const cache = openLru(2 * KEYS);
       return {
         look: (key) => cache.get(key),
-        fill: async (key) => cache.set(key, valueOf('1 KB') as object),
+        fill: async (key) => cache.set(key, sample('1 KB') as object),
         close: async () => {},
       };
     }),
@@ -28,7 +28,7 @@ export const scenario: Scenario = {
       const cache = await openTierwise({ ...context, l1Entries: 2 * KEYS });
       return {
         look: (key) => cache.peek(key),
-        fill: (key) => cache.set(key, valueOf('1 KB')),
+        fill: (key) => cache.set(key, sample('1 KB')),
         close: () => cache.close(),
       };
     }),
@@ -37,7 +37,7 @@ export const scenario: Scenario = {
       const cache = createHierarchy({ namespace });
       return {
         look: (key) => cache.peek(key),
-        fill: (key) => cache.set(key, valueOf('1 KB')),
+        fill: (key) => cache.set(key, sample('1 KB')),
         close: () => cache.close(),
       };
     }),
@@ -46,7 +46,7 @@ export const scenario: Scenario = {
       const loader = new Loader<unknown>({ inMemoryCache: { ttlInMsecs: 600_000, maxItems: 2 * KEYS } });
       return {
         look: (key) => loader.getInMemoryOnly(key),
-        fill: (key) => loader.forceSetValue(key, valueOf('1 KB')),
+        fill: (key) => loader.forceSetValue(key, sample('1 KB')),
         close: () => loader.close(),
       };
     }),

@@ -4,7 +4,7 @@ import { ON_REDIS, peersAmong, TIERWISE } from '../contestants/roster.js';
 import { forEach, inTurn, keysOf } from '../keys.js';
 import type { Contestant, Scenario } from '../scenario.js';
 import { OPS, throughput } from '../throughput.js';
-import { valueOf } from '../values.js';
+import { sample } from '../values.js';
 
 const CALLERS = 100;
 const RAW = 'ioredis, getBuffer + decode';
@@ -16,7 +16,7 @@ const mget: Contestant = {
     const { connect, packr } = await import('../contestants/ioredis.js');
     const redis = await connect(redisUrl);
     const keys = keysOf(5_000, namespace);
-    const bytes = packr.pack(valueOf('1 KB'));
+    const bytes = packr.pack(sample('1 KB'));
     await forEach(keys, (key) => redis.set(key, bytes, 'PX', TTL_MS));
     const next = inTurn(keys, CALLERS);
     const measure = throughput(async (times) => {

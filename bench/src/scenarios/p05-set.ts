@@ -13,7 +13,7 @@ import {
 import { inTurn, keysOf } from '../keys.js';
 import type { Contestant, Scenario } from '../scenario.js';
 import { OPS, throughput } from '../throughput.js';
-import { valueOf } from '../values.js';
+import { sample } from '../values.js';
 
 const CALLERS = 100;
 const KEYS = 5_000;
@@ -22,7 +22,7 @@ const CACHES = [TIERWISE, BENTOCACHE, BENTOCACHE_OBJECTS, LAYERED_LOADER, CACHEA
 
 function measureWrites(keys: readonly string[], write: (key: string, value: unknown) => Promise<unknown>) {
   const next = inTurn(keys, CALLERS);
-  const value = valueOf('1 KB');
+  const value = sample('1 KB');
   return throughput(async (times) => {
     for (let time = 0; time < times; time += 1) await Promise.all(next().map((key) => write(key, value)));
   }, CALLERS);

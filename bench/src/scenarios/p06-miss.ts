@@ -2,14 +2,14 @@ import { TTL_MS } from '../contestants/cache.js';
 import { cacheContestants, ON_REDIS, peersAmong, TIERWISE } from '../contestants/roster.js';
 import type { Contestant, Scenario } from '../scenario.js';
 import { OPS, throughput } from '../throughput.js';
-import { valueOf } from '../values.js';
+import { sample } from '../values.js';
 
 const CALLERS = 100;
 const RAW = 'ioredis, GET + load + SET';
 
 /** Each time another hundred keys, which nobody has asked for before. */
 function measureMisses(getOrSet: (key: string, load: () => Promise<unknown>) => Promise<unknown>) {
-  const value = valueOf('1 KB');
+  const value = sample('1 KB');
   let serial = 0;
   let loads = 0;
   const load = async () => {
