@@ -3,6 +3,7 @@ import type { BreakerState } from './breaker.js';
 import { textOf } from './error-text.js';
 import type { Incident, IncidentPhase } from './incident.js';
 import type { JournalRecord, JournalTrouble } from './journal.js';
+import type { Reconfigured } from './reconfigure.js';
 import type { ReplayCounts } from './replay.js';
 import type { SnapshotRestored } from './snapshot-restore.js';
 
@@ -111,6 +112,10 @@ export type HierarchyEvent =
       readonly type: 'restore';
       readonly progress: SnapshotRestored;
     }
+  | (Reconfigured & {
+      /** Options were changed at run time. */
+      readonly type: 'reconfigured';
+    })
   | { readonly type: 'incident'; readonly phase: IncidentPhase; readonly incident: Incident }
   | {
       /** A peer (or another program) changed something. */

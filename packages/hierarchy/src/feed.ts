@@ -36,6 +36,7 @@ export interface FeedWatchOptions {
 export class FeedWatch {
   readonly #options: FeedWatchOptions;
   #state: 'none' | L2FeedState;
+  #lostAt = Number.NEGATIVE_INFINITY;
   #trustUntil = Number.POSITIVE_INFINITY;
   #wakeAlive: (() => void)[] = [];
   /** Set while nobody has had to give up waiting for the first sign of life. */
@@ -58,6 +59,11 @@ export class FeedWatch {
   /** Whether the feed was lost so recently that what was held then may still be served. */
   get isLostOfLate(): boolean {
     return this.#state === 'deaf' && this.#options.clock.now() < this.#trustUntil;
+  }
+
+  /** `maxStaleness` is another one. A shorter one counts at once; what was not trusted any more is not trusted again. */
+  relimit(): void {
+    this.#trustUntil = Math.min(this.#trustUntil, this.#lostAt + this.#options.maxStalenessMs);
   }
 
   opened(): Promise<boolean> {
@@ -86,7 +92,10 @@ export class FeedWatch {
     this.#state = state;
     this.#options.meter.turned(state);
     const { clock, events, maxStalenessMs, spaces, clearL1 } = this.#options;
-    if (state === 'deaf') this.#trustUntil = clock.now() + maxStalenessMs;
+    if (state === 'deaf') {
+      this.#lostAt = clock.now();
+      this.#trustUntil = this.#lostAt + maxStalenessMs;
+    }
     for (const space of spaces.values()) space.lose(state);
     if (state === 'alive') {
       clearL1();

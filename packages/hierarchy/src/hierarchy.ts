@@ -16,6 +16,7 @@ import { IncidentWatch } from './incident-watch.js';
 import { checkNamespace } from './names.js';
 import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import type { ReadOptions } from './policy.js';
+import { type Reconfigured, type ReconfigureOptions, reconfigurer } from './reconfigure.js';
 import type { SnapshotTaken } from './snapshot.js';
 import type { SnapshotRestored } from './snapshot-restore.js';
 import { Snapshots } from './snapshots.js';
@@ -69,6 +70,16 @@ export interface Hierarchy extends Cache {
   incidents(): IncidentList;
 
   /**
+   * Changes options at run time: bounds of L1, times to live and other defaults of calls, limits of time, the breaker, validation, and
+   * whether incidents are answered. All that is named is changed, or nothing. Handles from `namespace()` and definitions follow, as far
+   * as they did not say otherwise. What is stored keeps its deadlines; calls under way keep what they began with.
+   *
+   * @returns what is in force now that was not, and what was before. The event `reconfigured` tells the same.
+   * @throws {@link ReconfigureError} with the reason for each option that cannot be changed.
+   */
+  reconfigure(changes: ReconfigureOptions): Reconfigured;
+
+  /**
    * Ends the hierarchy: lets no call begin, waits for loads and writes under way for `closeTimeout` (then aborts them), closes L2.
    * Nothing of it keeps the process alive afterwards. Idempotent, never rejects. Calls afterwards reject with
    * {@link HierarchyClosedError}.
@@ -84,7 +95,7 @@ export interface Hierarchy extends Cache {
 export function createHierarchy(options: HierarchyOptions): Hierarchy {
   const resolved = resolveOptions(options);
   const spaces = new Map<string, Space>();
-  const { core, way, incidents, meter, probe, opening, stop } = wire(resolved, spaces);
+  const { core, way, incidents, meter, probe, opening, follow, stop } = wire(resolved, spaces);
 
   const openSpace = (name: string): Space => {
     checkNamespace(name, resolved.rules);
@@ -108,6 +119,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     l2: resolved.l2 && { name: resolved.l2.name, probe: () => probe.run() },
   });
 
+  const reconfigure = reconfigurer({ given: options, resolved, events: core.events, follow });
   let closing: Promise<void> | undefined;
   const close = async () => {
     snapshots.close();
@@ -138,6 +150,10 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
       core.work.checkOpen();
       return snapshots.restore(file, options?.signal);
     },
+    reconfigure: (changes: ReconfigureOptions) => {
+      core.work.checkOpen();
+      return reconfigure(changes);
+    },
     close: () => {
       closing ??= close();
       return closing;
@@ -159,6 +175,8 @@ function wire(
   probe: L2Probe;
   /** Settles when L2 has opened or failed to, within the time limit. */
   opening: Promise<void>;
+  /** Has those parts look at the options again that keep what they found. */
+  follow: () => void;
   /** Takes all timers of the hierarchy's own back. */
   stop: () => void;
 } {
@@ -169,7 +187,9 @@ function wire(
   const origin = randomUUID();
   const stalls = new StallWatch({
     clock,
-    limitMs: options.maxStalenessMs,
+    get limitMs() {
+      return options.maxStalenessMs;
+    },
     isHolding: () => l1.size > 0,
     onStall: () => {
       for (const space of spaces.values()) space.lose('reset');
@@ -210,8 +230,12 @@ function wire(
     meter,
     start: l2 === undefined ? 'none' : 'deaf',
     hasFeed: l2?.feed !== undefined,
-    maxStalenessMs: options.maxStalenessMs,
-    patienceMs: options.l2TimeoutMs,
+    get maxStalenessMs() {
+      return options.maxStalenessMs;
+    },
+    get patienceMs() {
+      return options.l2TimeoutMs;
+    },
     // Late first ones wait no longer than that, later ones not at all; once it is open, it is (law 6).
     open: () => Promise.race([usable, late.then(() => false)]),
     spaces,
@@ -263,12 +287,17 @@ function wire(
     work: new Work(),
     spaces,
   };
+  const follow = () => {
+    incidents.rebound(options.maxEntries, options.maxBytes);
+    stalls.relimit();
+    feed.relimit();
+  };
   const stop = () => {
     stopWaiting();
     stalls.stop();
     incidents.close();
   };
-  return { core, way, incidents, meter, probe: new L2Probe(core, meter, origin), opening, stop };
+  return { core, way, incidents, meter, probe: new L2Probe(core, meter, origin), opening, follow, stop };
 }
 
 function openingFailed(error: unknown, l2: L2 | undefined): L2FailedError {

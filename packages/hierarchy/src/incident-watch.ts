@@ -35,8 +35,9 @@ export class IncidentWatch {
   readonly #pressure: Pressure;
   readonly #latency: Latency;
   readonly #timeouts: Burst;
-  readonly #evictions: Burst;
-  readonly #evictionLimit: number;
+  #evictions: Burst;
+  #evictionLimit: number;
+  #isRebounding = false;
   readonly #clock: Clock;
   readonly #options: ResolvedIncidentOptions;
   readonly #loads = new Map<string, { since: number; loads: number; failed: number }>();
@@ -46,7 +47,17 @@ export class IncidentWatch {
     this.#clock = clock;
     this.#options = options;
     const { windowMs } = options;
-    const responder = new Responder({ clock, ...options, shrink: () => this.#pressure.shrink() });
+    const responder = new Responder({
+      clock,
+      handlers: options.handlers,
+      get enabled() {
+        return options.enabled;
+      },
+      get warnEveryMs() {
+        return options.warnEveryMs;
+      },
+      shrink: () => this.#pressure.shrink(),
+    });
     this.#incidents = new Incidents({
       clock,
       quietMs: options.quietMs,
@@ -79,7 +90,7 @@ export class IncidentWatch {
       leastMs: options.slowLeastMs,
     });
     this.#timeouts = new Burst(clock, options.timeouts, windowMs);
-    this.#evictionLimit = options.evictions ?? Math.max(maxEntries, LEAST_EVICTIONS);
+    this.#evictionLimit = this.#limitFor(maxEntries);
     this.#evictions = new Burst(clock, this.#evictionLimit, windowMs);
     this.#unsubscribe = [
       events.on('l2-error', (event) => this.#onL2Error(event)),
@@ -100,8 +111,24 @@ export class IncidentWatch {
     this.#pressure.filled(bytes);
   }
 
+  /** L1 is given other bounds, unless memory is short: then it comes to them when there is room again. */
+  rebound(maxEntries: number, maxBytes: number): void {
+    const limit = this.#limitFor(maxEntries);
+    if (limit !== this.#evictionLimit) this.#evictions = new Burst(this.#clock, limit, this.#options.windowMs);
+    this.#evictionLimit = limit;
+    // What has to go now goes because somebody asked for it.
+    this.#isRebounding = true;
+    this.#pressure.rebound(maxEntries, maxBytes);
+    this.#isRebounding = false;
+  }
+
+  #limitFor(maxEntries: number): number {
+    return this.#options.evictions ?? Math.max(maxEntries, LEAST_EVICTIONS);
+  }
+
   /** L1 has let go of a living entry to keep its bounds. */
   evicted(): void {
+    if (this.#isRebounding) return;
     const ms = this.#evictions.add();
     if (ms === undefined) return;
     this.#incidents.sign('evictions-high', {

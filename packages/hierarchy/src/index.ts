@@ -51,6 +51,13 @@ export type { BreakerChoice, OutageOptions } from './outage-options.js';
 export type { OutboxStats } from './outbox.js';
 export type { LoadOptions, LoadTimeoutOptions, PolicyOptions, ReadOptions, StoreOptions } from './policy.js';
 export type { MeasureMemory, MemoryUse } from './pressure.js';
+export {
+  type Reconfigured,
+  ReconfigureError,
+  type ReconfigureOptions,
+  type ReconfigureProblem,
+  type Settings,
+} from './reconfigure.js';
 export type { ReplayCounts } from './replay.js';
 export type { SnapshotTaken } from './snapshot.js';
 export type { SnapshotOptions } from './snapshot-options.js';

@@ -80,10 +80,12 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
 /** Renews a lease while its load runs, so that a load may take longer than the lease. @returns how to stop. */
 export function keepLease(space: Space, id: string, lease: L2LeaseToken): () => void {
   const { guard, clock, options } = space.core;
-  const everyMs = options.leaseTtlMs / RENEWALS_PER_LIFE;
+  // The same all the time, whatever the option becomes: it is renewed in time for what it was renewed for.
+  const ttlMs = options.leaseTtlMs;
+  const everyMs = ttlMs / RENEWALS_PER_LIFE;
   let stopped = false;
   const renew = async () => {
-    const renewed = await guard?.renew(space.name, id, lease, options.leaseTtlMs);
+    const renewed = await guard?.renew(space.name, id, lease, ttlMs);
     // Revoked or run out: a fill would be refused, and there is nothing left to keep.
     if (renewed !== false && !stopped) timer = clock.setTimer(renew, everyMs);
   };

@@ -121,6 +121,27 @@ export interface ResolvedOptions {
   readonly clock: Clock;
 }
 
+/** The options of a hierarchy. */
+export const HIERARCHY_NAMES = [
+  ...POLICY_NAMES.filter((name) => name !== 'l1Ttl'),
+  ...OUTAGE_NAMES,
+  'namespace',
+  'l1',
+  'l2',
+  'maxStaleness',
+  'l2Timeout',
+  'lease',
+  'compression',
+  'encryption',
+  'returns',
+  'validation',
+  'incidents',
+  'snapshot',
+  'instrumentation',
+  'closeTimeout',
+  'clock',
+] as const;
+
 /**
  * Checks options and fills defaults in.
  *
@@ -129,25 +150,7 @@ export interface ResolvedOptions {
 export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   if (options === undefined)
     throw new InvalidOptionError("createHierarchy() needs options, such as { namespace: 'shop' }");
-  checkNames('createHierarchy()', options, [
-    ...POLICY_NAMES.filter((name) => name !== 'l1Ttl'),
-    ...OUTAGE_NAMES,
-    'namespace',
-    'l1',
-    'l2',
-    'maxStaleness',
-    'l2Timeout',
-    'lease',
-    'compression',
-    'encryption',
-    'returns',
-    'validation',
-    'incidents',
-    'snapshot',
-    'instrumentation',
-    'closeTimeout',
-    'clock',
-  ]);
+  checkNames('createHierarchy()', options, HIERARCHY_NAMES);
   checkNames('l1', options.l1, ['maxEntries', 'maxBytes', 'ttl']);
   checkNames('lease', options.lease, ['ttl', 'wait']);
   checkNames('encryption', options.encryption, ['keys', 'hideNames']);

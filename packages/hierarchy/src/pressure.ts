@@ -40,7 +40,7 @@ export interface Shrinkable {
 
 export interface PressureOptions {
   readonly clock: Clock;
-  /** Its bounds as they were asked for. */
+  /** Its bounds as they were asked for at first. */
   readonly maxEntries: number;
   readonly maxBytes: number;
   readonly high: number;
@@ -95,6 +95,8 @@ export class Pressure {
   #filled = 0;
   #enough = Number.POSITIVE_INFINITY;
   #isShort = false;
+  #askedEntries: number;
+  #askedBytes: number;
   #maxEntries: number;
   #maxBytes: number;
   /** What it held when memory got short: the bounds may be far beyond that. */
@@ -110,6 +112,8 @@ export class Pressure {
   constructor(options: PressureOptions, target: () => Shrinkable) {
     this.#options = options;
     this.#target = target;
+    this.#askedEntries = options.maxEntries;
+    this.#askedBytes = options.maxBytes;
     this.#maxEntries = options.maxEntries;
     this.#maxBytes = options.maxBytes;
   }
@@ -127,9 +131,19 @@ export class Pressure {
     if (this.#hasGrown) this.#patience = Math.min(this.#patience * 2, MAX_PATIENCE);
     this.#hasGrown = false;
     this.#bound(
-      this.#stepDown(size, this.#heldEntries * floor, LEAST.entries, this.#options.maxEntries * floor),
-      this.#stepDown(bytes, this.#heldBytes * floor, LEAST.bytes, this.#options.maxBytes * floor),
+      this.#stepDown(size, this.#heldEntries * floor, LEAST.entries, this.#askedEntries * floor),
+      this.#stepDown(bytes, this.#heldBytes * floor, LEAST.bytes, this.#askedBytes * floor),
     );
+  }
+
+  /** Other bounds are asked for. What was shrunk stays so, within them, and grows back to them. */
+  rebound(maxEntries: number, maxBytes: number): void {
+    if (maxEntries === this.#askedEntries && maxBytes === this.#askedBytes) return;
+    const entries = this.#maxEntries === this.#askedEntries ? maxEntries : this.#maxEntries;
+    const bytes = this.#maxBytes === this.#askedBytes ? maxBytes : this.#maxBytes;
+    this.#askedEntries = maxEntries;
+    this.#askedBytes = maxBytes;
+    this.#bound(entries, bytes);
   }
 
   close(): void {
@@ -192,7 +206,7 @@ export class Pressure {
   }
 
   get #isWhole(): boolean {
-    return this.#maxEntries === this.#options.maxEntries && this.#maxBytes === this.#options.maxBytes;
+    return this.#maxEntries === this.#askedEntries && this.#maxBytes === this.#askedBytes;
   }
 
   #grow(): void {
@@ -202,8 +216,8 @@ export class Pressure {
   }
 
   #bound(maxEntries: number, maxBytes: number): void {
-    this.#maxEntries = Math.min(maxEntries, this.#options.maxEntries);
-    this.#maxBytes = Math.min(maxBytes, this.#options.maxBytes);
+    this.#maxEntries = Math.min(maxEntries, this.#askedEntries);
+    this.#maxBytes = Math.min(maxBytes, this.#askedBytes);
     this.#target().resize({ maxEntries: this.#maxEntries, maxBytes: this.#maxBytes });
   }
 

@@ -40,10 +40,13 @@ export async function takeSnapshot(
     // What is held, as of this moment; what is done to it while the file is being written is not seen.
     const now = core.l1Clock.now();
     // To look each up makes each the most recently used, one after the other: the order stays as it was.
-    const entries = core.l1.entries().reverse().flatMap((entry) => {
-      const { space, key } = entry;
-      return space.held(space.idOf(key)) === entry ? [entry] : [];
-    });
+    const entries = core.l1
+      .entries()
+      .reverse()
+      .flatMap((entry) => {
+        const { space, key } = entry;
+        return space.held(space.idOf(key)) === entry ? [entry] : [];
+      });
     const guard =
       core.guard === undefined
         ? new SnapshotGuard(core.events, file, new Set(entries.map(({ space, key }) => nameOf(space.name, key))))

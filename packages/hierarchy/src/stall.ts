@@ -22,7 +22,6 @@ const LEAST_TICK_MS = 250;
  */
 export class StallWatch {
   readonly #options: StallWatchOptions;
-  readonly #tickMs: number;
   #state: 'off' | 'waiting' | 'ticking' = 'off';
   /** From then on, a look at the time is more than that: it begins the ticking, or the process stood still. */
   #attentionAt = Number.POSITIVE_INFINITY;
@@ -30,7 +29,10 @@ export class StallWatch {
 
   constructor(options: StallWatchOptions) {
     this.#options = options;
-    this.#tickMs = Math.max(options.limitMs / 2, LEAST_TICK_MS);
+  }
+
+  get #tickMs(): number {
+    return Math.max(this.#options.limitMs / 2, LEAST_TICK_MS);
   }
 
   /** The time, for those who are about to answer from L1 or to fill it. */
@@ -52,6 +54,13 @@ export class StallWatch {
     this.#options.clock.clearTimer(this.#timer);
     this.#state = 'off';
     this.#attentionAt = Number.POSITIVE_INFINITY;
+  }
+
+  /** The limit is another one. */
+  relimit(): void {
+    // Whether it stood still is decided by the old one.
+    this.now();
+    if (this.#state === 'ticking') this.start();
   }
 
   #attend(now: number): void {

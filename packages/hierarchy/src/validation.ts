@@ -40,7 +40,7 @@ export interface Rules {
   readonly refusesOversize: boolean;
 }
 
-// The null character is refused in all modes: it is what keeps the namespaces of one hierarchy apart in L1 (see `space.ts`).
+// The null character is refused in all modes: names of Tierwise's own have it in them, so that no user's name can meet them.
 const NORMAL_NAMES: NameRules = {
   maxLength: 1000,
   // biome-ignore lint/suspicious/noControlCharactersInRegex: it is there to find them

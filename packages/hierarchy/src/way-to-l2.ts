@@ -41,13 +41,15 @@ export interface WayToL2Options {
   readonly onAnswer: (ms: number) => void;
 }
 
-/** Makes the parts and joins them. */
+/** Makes the parts and joins them. Options that `reconfigure` changes are handed on as getters, to be looked at each time. */
 export function wayToL2(parts: WayToL2Options): WayToL2 {
   const { l2, options, events, tracing, meter, codec, spaces, onAnswer } = parts;
   const { clock, outages } = options;
   let openness: 'no' | 'yes' | 'never' = 'no';
   const breaker = new Breaker({
-    failures: outages.failures,
+    get failures() {
+      return outages.failures;
+    },
     onChange: (state) => {
       if (state === 'open') recovery.breakerOpened();
       if (events.wants('breaker')) events.emit({ type: 'breaker', state });
@@ -58,8 +60,12 @@ export function wayToL2(parts: WayToL2Options): WayToL2 {
     clock,
     breaker,
     tracing,
-    limitMs: options.l2TimeoutMs,
-    maxInFlight: outages.maxInFlight,
+    get limitMs() {
+      return options.l2TimeoutMs;
+    },
+    get maxInFlight() {
+      return outages.maxInFlight;
+    },
     onAnswer,
   });
   const outbox = outages.defers
@@ -85,13 +91,19 @@ export function wayToL2(parts: WayToL2Options): WayToL2 {
     replay: outbox && new Replay({ l2, line, clock, events, codec, outbox, spaces }),
     isOpen: () => openness === 'yes',
     probe: async () => (await l2.health()).status === 'up',
-    openForMs: outages.openForMs,
-    maxOpenForMs: outages.maxOpenForMs,
+    get openForMs() {
+      return outages.openForMs;
+    },
+    get maxOpenForMs() {
+      return outages.maxOpenForMs;
+    },
   });
   const guard = new L2Guard({
     l2,
     line,
-    leaseTtlMs: options.leaseTtlMs,
+    get leaseTtlMs() {
+      return options.leaseTtlMs;
+    },
     events,
     meter,
     isPending: (namespace, key) => outbox?.isPending(namespace, key) === true,
