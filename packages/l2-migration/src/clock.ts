@@ -1,0 +1,23 @@
+/**
+ * Time as a migration sees it: this process' own, monotonic, never compared with another machine's. Durations alone are agreed upon, so
+ * the clocks of all machines have to tick at about the same rate.
+ */
+export interface MigrationClock {
+  /** Milliseconds since some moment in the past. Never goes back. */
+  now(): number;
+  /** Runs `task` once, `ms` milliseconds from now. Must not keep the process alive. */
+  setTimer(task: () => void, ms: number): unknown;
+  /** Takes back what {@link MigrationClock.setTimer} returned. */
+  clearTimer(timer: unknown): void;
+}
+
+export const systemClock: MigrationClock = {
+  now: () => performance.now(),
+  setTimer: (task, ms) => setTimeout(task, ms).unref(),
+  clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};
+
+/** @returns a promise that resolves after `ms` milliseconds. */
+export function pause(clock: MigrationClock, ms: number): Promise<void> {
+  return new Promise((resolve) => clock.setTimer(resolve, ms));
+}
