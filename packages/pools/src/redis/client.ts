@@ -42,6 +42,19 @@ export interface PooledClientOptions {
   readonly retryStrategy: () => null;
 }
 
+/** See {@link PooledClientOptions}. */
+export function pooledClientOptions({ connectTimeout }: { readonly connectTimeout: number }): PooledClientOptions {
+  return {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResubscribe: false,
+    enableReadyCheck: false,
+    connectTimeout,
+    retryStrategy: () => null,
+  };
+}
+
 /** Connects a client that was made with `lazyConnect`, and says when it ends by itself. */
 export async function connected<C extends RedisConnection>(
   client: C,

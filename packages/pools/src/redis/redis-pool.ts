@@ -1,28 +1,17 @@
-import { PoolOptionError } from '../errors.js';
 import type { PoolListener } from '../events.js';
 import { type PoolLimits, resolveLimits } from '../options.js';
-import { type AcquireOptions, ConnectionPool } from '../pool.js';
+import type { AcquireOptions } from '../pool.js';
 import type { PoolStats } from '../pool-stats.js';
-import {
-  connected,
-  disconnected,
-  isOpen,
-  isSubscriber,
-  type PooledClientOptions,
-  type RedisConnection,
-} from './client.js';
-import { type RedisLane, SharedLanes } from './shared.js';
+import { type PooledClientOptions, pooledClientOptions, type RedisConnection } from './client.js';
+import { exclusivePool, lend } from './exclusive.js';
+import { type RedisLane, sharedConnections } from './shared.js';
+import { wholeNumber } from './whole-number.js';
 
 /** Options of {@link redisPool}. Sizes and times are those of the exclusive connections; `name` is `redis` by default. */
 export interface RedisPoolOptions<C extends RedisConnection> extends PoolLimits {
   /**
    * Makes a client of ioredis, with these options among its own: `(options) => new Redis({ ...options, host })`, with `sentinels` and `name` for
-   * Sentinel. For Cluster, which has no exclusive connections of its own, `kind` says what the client is for:
-   *
-   * ```ts
-   * client: (options, kind) => kind === 'exclusive' ? new Redis({ ...options, ...node })
-   *   : new Cluster(nodes, { lazyConnect: true, enableOfflineQueue: false, redisOptions: options, clusterRetryStrategy: () => null })
-   * ```
+   * Sentinel. For Cluster, see {@link redisClusterPool}. `kind` says what the client is for.
    */
   readonly client: (options: PooledClientOptions, kind: 'shared' | 'exclusive') => C;
   /** How many shared connections there may be, 1 to 1,000. One is enough for most loads. Default: 1. */
@@ -76,91 +65,30 @@ export function redisPool<C extends RedisConnection>({
   ...given
 }: RedisPoolOptions<C>): RedisPool<C> {
   const limits = resolveLimits({ ...given, name: given.name ?? 'redis' });
-  const { name, connectTimeout } = limits;
-  wholeNumber(name, 'shared', shared, 1_000);
-  wholeNumber(name, 'silence', silence, 86_400_000);
-  const options: PooledClientOptions = {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResubscribe: false,
-    enableReadyCheck: false,
-    connectTimeout,
-    retryStrategy: () => null,
-  };
-  const exclusive = new ConnectionPool<C>({
-    ...limits,
-    create: (context) => connected(newClient(options, 'exclusive'), context),
-    destroy: disconnected,
-    // The client knows of its socket's end at once: asking it costs no round trip.
-    validate: isOpen,
-    check: async (client) => (await client.ping()) === 'PONG',
-  });
-  const sharedPool: ConnectionPool<C> = new ConnectionPool<C>({
-    ...limits,
-    name: `${name}.shared`,
-    min: 0,
-    max: shared,
-    create: async ({ signal, lost }) => {
-      const client = newClient({ ...options, socketTimeout: silence }, 'shared');
-      const onLost = (error?: unknown): void => {
-        lost(error);
-        lanes.lost(client);
-      };
-      return connected(client, { signal, lost: onLost });
-    },
-    destroy: disconnected,
-  });
-  const lanes = new SharedLanes(sharedPool, shared);
+  wholeNumber(limits.name, 'shared', shared, 1_000);
+  wholeNumber(limits.name, 'silence', silence, 86_400_000);
+  const options = pooledClientOptions(limits);
+  const exclusive = exclusivePool(limits, () => newClient(options, 'exclusive'));
+  const sharedOptions = { ...options, socketTimeout: silence };
+  const { lanes, pool } = sharedConnections(limits, shared, () => newClient(sharedOptions, 'shared'));
 
   return {
     lanes: lanes.all,
     clientOptions: (kind) => newClient(options, kind).options,
     shared: (fn) => lanes.use(fn),
-    exclusive: async (fn, own = {}) => {
-      const client = await exclusive.acquire(own);
-      const cut = (): void => client.disconnect();
-      own.signal?.addEventListener('abort', cut, { once: true });
-      let fit = false;
-      try {
-        own.signal?.throwIfAborted();
-        const result = await fn(client);
-        fit = await isClean(client);
-        return result;
-      } catch (error) {
-        throw own.signal?.aborted ? own.signal.reason : error;
-      } finally {
-        own.signal?.removeEventListener('abort', cut);
-        exclusive.release(client, { discard: !fit });
-      }
-    },
+    exclusive: (fn, own = {}) => lend(exclusive, fn, own),
     warmUp: () => exclusive.warmUp(),
     close: async (own) => {
       await exclusive.close(own);
       lanes.close();
-      await sharedPool.close({ deadline: 0 });
+      await pool.close({ deadline: 0 });
     },
-    stats: () => ({ shared: { ...sharedPool.stats(), calls: lanes.calls }, exclusive: exclusive.stats() }),
+    stats: () => ({ shared: { ...pool.stats(), calls: lanes.calls }, exclusive: exclusive.stats() }),
     on: (listener) => {
-      const offs = [exclusive.on(listener), sharedPool.on(listener)];
+      const offs = [exclusive.on(listener), pool.on(listener)];
       return () => {
         for (const off of offs) off();
       };
     },
   };
-}
-
-/** Forgets what was watched. Within MULTI the answer is `QUEUED`: such a connection is not for others, nor is that of a subscriber. */
-async function isClean(client: RedisConnection): Promise<boolean> {
-  try {
-    return !isSubscriber(client) && isOpen(client) && (await client.unwatch()) === 'OK';
-  } catch {
-    return false;
-  }
-}
-
-function wholeNumber(pool: string, name: string, value: number, most: number): void {
-  if (!Number.isSafeInteger(value) || value < 1 || value > most) {
-    throw new PoolOptionError(pool, `${name} must be a whole number from 1 to ${most}, not ${String(value)}`);
-  }
 }

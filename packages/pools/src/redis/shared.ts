@@ -1,6 +1,32 @@
 import { PoolClosedError } from '../errors.js';
-import type { ConnectionPool } from '../pool.js';
-import { isOpen, type RedisConnection } from './client.js';
+import type { ResolvedLimits } from '../options.js';
+import { ConnectionPool } from '../pool.js';
+import { connected, disconnected, isOpen, type RedisConnection } from './client.js';
+
+/** Connections that are shared, and the pool that lends them, in which they count as borrowed for as long as they live. */
+export function sharedConnections<C extends RedisConnection>(
+  limits: ResolvedLimits,
+  count: number,
+  newClient: () => C,
+): { readonly lanes: SharedLanes<C>; readonly pool: ConnectionPool<C> } {
+  const pool: ConnectionPool<C> = new ConnectionPool<C>({
+    ...limits,
+    name: `${limits.name}.shared`,
+    min: 0,
+    max: count,
+    create: async ({ signal, lost }) => {
+      const client = newClient();
+      const onLost = (error?: unknown): void => {
+        lost(error);
+        lanes.lost(client);
+      };
+      return connected(client, { signal, lost: onLost });
+    },
+    destroy: disconnected,
+  });
+  const lanes = new SharedLanes(pool, count);
+  return { lanes, pool };
+}
 
 /**
  * One of the shared connections of a pool, or the place for one: for whoever has to know which connection a call takes, to keep the order of
