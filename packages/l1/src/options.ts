@@ -11,6 +11,14 @@ export interface L1Bounds {
   readonly maxBytes?: number | undefined;
 }
 
+/**
+ * Who has to go when there is no room.
+ *
+ * - `lru`: who was used least recently.
+ * - `arc`: as the adaptive replacement cache (Megiddo and Modha, FAST '03). Remembers the keys of up to as many entries as are held.
+ */
+export type L1Policy = 'lru' | 'arc';
+
 /** Where time comes from. */
 export interface L1Clock {
   /** Milliseconds since any fixed moment, fractions allowed. Never goes back. */
@@ -28,8 +36,8 @@ export interface L1Timers {
 /**
  * Why an entry left.
  *
- * - `entries`: the least recently used one, to keep `maxEntries`.
- * - `bytes`: the least recently used one, to keep `maxBytes`.
+ * - `entries`: the one whose turn it was, to keep `maxEntries`.
+ * - `bytes`: the one whose turn it was, to keep `maxBytes`.
  * - `expired`: its deadline had passed, or that of the value which was set in its place.
  * - `oversize`: the value which was set in its place is larger than `maxBytes`.
  * - `replaced`: another value was stored in its place.
@@ -40,6 +48,8 @@ export type L1RemovalCause = 'entries' | 'bytes' | 'expired' | 'oversize' | 'rep
 
 /** Options of an L1. */
 export interface L1Options<V> extends L1Bounds {
+  /** Who has to go. Default: `lru`. */
+  readonly policy?: L1Policy | undefined;
   /** Default: `performance.now()`. */
   readonly clock?: L1Clock | undefined;
   /** Default: `setTimeout`, unref'd. */
@@ -72,6 +82,12 @@ export function checkMaxEntries(maxEntries: number): number {
     throw new L1InvalidError('maxEntries', `a whole number from 1 to ${MAX_ENTRIES}`, maxEntries);
   }
   return maxEntries;
+}
+
+/** @throws {@link L1InvalidError} */
+export function checkPolicy(policy: L1Policy): L1Policy {
+  if (policy !== 'lru' && policy !== 'arc') throw new L1InvalidError('policy', "'lru' or 'arc'", policy);
+  return policy;
 }
 
 /** @throws {@link L1InvalidError} */

@@ -1,3 +1,5 @@
+import type { Order } from './order.js';
+
 /** Room in an object for its place in a {@link Recency}. Nobody else touches it. */
 export interface Linked<E> {
   /** What was used next after it. */
@@ -10,13 +12,24 @@ export interface Linked<E> {
  * In which order things were used: a list whose links are in the things themselves, so that one that has been found is moved to the
  * front without being looked up again, and takes no memory but its two links.
  */
-export class Recency<E extends Linked<E>> {
+export class Recency<E extends Linked<E>> implements Order<E> {
   #newest: E | undefined;
   #oldest: E | undefined;
   /** What the walk visits next. */
   #ahead: E | undefined;
 
   get oldest(): E | undefined {
+    return this.#oldest;
+  }
+
+  /** Whether the walk begins at the start next time. */
+  get isWalkOver(): boolean {
+    return this.#ahead === undefined;
+  }
+
+  expect(): void {}
+
+  toEvict(): E | undefined {
     return this.#oldest;
   }
 

@@ -1,16 +1,20 @@
+import { Arc } from './arc.js';
 import { CleanUp, type CleanUpRun } from './clean-up.js';
 import {
   checkMaxBytes,
   checkMaxEntries,
+  checkPolicy,
   DEFAULT_MAX_BYTES,
   DEFAULT_MAX_ENTRIES,
   type L1Bounds,
   type L1Clock,
+  type L1Policy,
   type L1RemovalCause,
   type L1Timers,
   systemClock,
   systemTimers,
 } from './options.js';
+import type { Order } from './order.js';
 import { type Linked, Recency } from './recency.js';
 
 /**
@@ -54,6 +58,8 @@ export interface L1StoreStats {
 
 /** Options of an {@link L1Store}. */
 export interface L1StoreOptions<E> extends L1Bounds {
+  /** Who has to go. Default: `lru`. */
+  readonly policy?: L1Policy | undefined;
   /** Default: `performance.now()`. */
   readonly clock?: L1Clock | undefined;
   /** Default: `setTimeout`, unref'd. */
@@ -65,7 +71,7 @@ export interface L1StoreOptions<E> extends L1Bounds {
 }
 
 /**
- * A bounded store of entries that lets go of what was used least recently.
+ * A bounded store of entries that lets go of what was used least recently, or of what its policy says.
  *
  * The entries stand in *homes*, plain Maps, one for each set of keys, in which the owner looks them up himself: that, a comparison with
  * the time, and {@link L1Store.use} are all of a hit. The bounds and the order of use are those of all homes together. Nobody but
@@ -77,7 +83,7 @@ export class L1Store<E extends L1Entry<E>> {
   readonly #clock: L1Clock;
   readonly #onRemove: L1StoreOptions<E>['onRemove'];
   readonly #onStore: L1StoreOptions<E>['onStore'];
-  readonly #recency = new Recency<E>();
+  readonly #order: Order<E>;
   readonly #homes: Map<string, E>[] = [];
   readonly #cleanUp: CleanUp;
   #maxEntries: number;
@@ -99,6 +105,7 @@ export class L1Store<E extends L1Entry<E>> {
   constructor(options: L1StoreOptions<E> = {}) {
     this.#maxEntries = checkMaxEntries(options.maxEntries ?? DEFAULT_MAX_ENTRIES);
     this.#maxBytes = checkMaxBytes(options.maxBytes ?? DEFAULT_MAX_BYTES);
+    this.#order = checkPolicy(options.policy ?? 'lru') === 'arc' ? new Arc<E>() : new Recency<E>();
     this.#clock = options.clock ?? systemClock;
     this.#onRemove = options.onRemove;
     this.#onStore = options.onStore;
@@ -124,7 +131,7 @@ export class L1Store<E extends L1Entry<E>> {
 
   /** Makes an entry that is held the most recently used. */
   use(entry: E): void {
-    this.#recency.use(entry);
+    this.#order.use(entry);
   }
 
   /**
@@ -154,7 +161,7 @@ export class L1Store<E extends L1Entry<E>> {
   /** Takes everything out, in a time that hardly depends on how much there is. `onRemove` is not called. */
   clear(): void {
     this.#removed.cleared += this.#size;
-    this.#recency.clear();
+    this.#order.clear();
     for (const home of this.#homes) home.clear();
     this.#size = 0;
     this.#bytes = 0;
@@ -165,7 +172,7 @@ export class L1Store<E extends L1Entry<E>> {
   /** All living entries as of now, the most recently used first. */
   entries(): E[] {
     const now = this.#clock.now();
-    return [...this.#recency.newestFirst()].filter(({ deadline }) => deadline > now);
+    return [...this.#order.newestFirst()].filter(({ deadline }) => deadline > now);
   }
 
   /**
@@ -219,9 +226,10 @@ export class L1Store<E extends L1Entry<E>> {
     }
     // Its place in the home is taken over.
     if (earlier !== undefined) this.#forget(earlier, 'replaced');
+    else this.#order.expect(entry);
     this.#makeRoom(1, bytes);
     home.set(id, entry);
-    this.#recency.add(entry);
+    this.#order.add(entry, earlier !== undefined);
     this.#size += 1;
     this.#stored += 1;
     this.#bytes += bytes;
@@ -236,14 +244,14 @@ export class L1Store<E extends L1Entry<E>> {
   }
 
   #evict(cause: 'entries' | 'bytes'): void {
-    const entry = this.#recency.oldest;
+    const entry = this.#order.toEvict();
     if (entry !== undefined) this.#remove(entry, cause);
   }
 
   #removeDead(most: number): CleanUpRun {
     const now = this.#clock.now();
     let dead = 0;
-    const inspected = this.#recency.walk(most, (entry) => {
+    const inspected = this.#order.walk(most, (entry) => {
       if (entry.deadline > now) return;
       dead += 1;
       this.#remove(entry, 'expired');
@@ -259,7 +267,7 @@ export class L1Store<E extends L1Entry<E>> {
 
   /** Takes an entry out of the order and all sums. */
   #forget(entry: E, cause: Exclude<L1RemovalCause, 'cleared'>): void {
-    this.#recency.remove(entry);
+    this.#order.remove(entry);
     this.#size -= 1;
     this.#bytes -= entry.bytes;
     if (entry.deadline !== Number.POSITIVE_INFINITY) this.#mortal -= 1;
