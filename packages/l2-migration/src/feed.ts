@@ -82,7 +82,10 @@ export class FeedOfBoth {
   #hear(side: Side, news: L2News): void {
     const { host, phase, onRecordNews, onGeneration, recordNamespace } = this.#parts;
     if (this.#closed) return;
-    if (news.namespace === recordNamespace) return onRecordNews();
+    if (news.namespace === recordNamespace) {
+      onRecordNews();
+      return;
+    }
     if (news.namespace !== undefined && !this.#followed.has(news.namespace)) return;
     const { record } = phase();
     if (record === undefined) return;

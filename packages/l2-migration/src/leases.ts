@@ -9,9 +9,11 @@ import {
   type L2LeaseToken,
 } from '@tierwise/l2';
 import type { Calls } from './calls.js';
+import { homeOf } from './home.js';
 import type { LeasePairs } from './lease-pairs.js';
 import type { Side } from './phase.js';
-import { toOuterRead, versionOf } from './version.js';
+import type { MigrationRecord } from './record.js';
+import { sideOf, toOuterRead, versionOf } from './version.js';
 
 export interface LeasesParts {
   readonly backend: string;
@@ -40,11 +42,12 @@ export class Leases implements L2Leases {
     const { calls, pairs } = this.#parts;
     const keys = requests.map(({ key }) => key);
     this.#enter(options, namespace, keys, ttlMs);
-    return calls.run('acquire', namespace, options, async ({ duties: { lead, follower, isShared } }) => {
+    return calls.run('acquire', namespace, options, async ({ record, duties: { lead, follower, isShared } }) => {
       const ask = (side: Side, some: readonly L2LeaseRequest[]) => this.#ask(side, namespace, some, ttlMs, options);
       const answers = await ask(lead, requests);
       if (follower === undefined || !isShared) return answers;
 
+      await this.#preferChanges(record, follower, namespace, requests, answers, options);
       const granted = [...answers.keys()].filter((index) => answers[index]?.status === 'granted');
       if (granted.length === 0) return answers;
       const seconds = await ask(
@@ -134,6 +137,35 @@ export class Leases implements L2Leases {
     return answers.map((answer) =>
       answer.status === 'changed' ? { ...answer, entry: toOuterRead(backend, side, answer.entry) } : answer,
     );
+  }
+
+  /**
+   * What the follower has and the caller has not seen is told instead of a wait, and, where the follower is the key's home, instead of
+   * what the lead has: it is what a read would tell.
+   */
+  async #preferChanges(
+    { percentage }: MigrationRecord,
+    follower: Side,
+    namespace: string,
+    requests: readonly L2LeaseRequest[],
+    answers: L2LeaseAnswer[],
+    options: L2CallOptions | undefined,
+  ): Promise<void> {
+    const { stores, backend } = this.#parts;
+    const asked = [...answers.keys()].filter((index) => {
+      const { seen, key } = requests[index] as L2LeaseRequest;
+      const status = answers[index]?.status;
+      const isHome = homeOf(namespace, key, percentage) === follower;
+      if (status === 'granted' || (status === 'changed' && !isHome)) return false;
+      return seen === undefined || sideOf(seen) === follower;
+    });
+    if (asked.length === 0) return;
+    const keys = asked.map((index) => requests[index]?.key ?? '');
+    const reads = await stores[follower].read(namespace, keys, options);
+    for (const [at, index] of asked.entries()) {
+      const entry = toOuterRead(backend, follower, reads[at]);
+      if (entry !== undefined && entry.version !== requests[index]?.seen) answers[index] = { status: 'changed', entry };
+    }
   }
 
   #store(side: Side): L2Leases {

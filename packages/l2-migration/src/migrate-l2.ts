@@ -81,7 +81,7 @@ class Migrating implements MigratingL2 {
       backend,
       settings,
       this.#store,
-      (record) => this.#changed(record),
+      (record, isFirst) => this.#changed(record, isFirst),
       () => this.#feed?.refresh(),
     );
     const preparation = new Preparation(stores, this.#store);
@@ -189,9 +189,9 @@ class Migrating implements MigratingL2 {
     });
   }
 
-  #changed(record: MigrationRecord): void {
+  #changed(record: MigrationRecord, isFirst: boolean): void {
     const { phase, percentage } = record;
-    this.#feed?.changed(record);
+    if (!isFirst) this.#feed?.changed(record);
     this.#listeners.emit('phase', { phase, percentage });
   }
 }

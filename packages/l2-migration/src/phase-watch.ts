@@ -27,7 +27,7 @@ export class PhaseWatch {
   readonly #settings: Settings;
   readonly #store: RecordStore;
   readonly #clock: MigrationClock;
-  readonly #onChange: (record: MigrationRecord) => void;
+  readonly #onChange: (record: MigrationRecord, isFirst: boolean) => void;
   readonly #onTrust: () => void;
   #known: Known | undefined;
   #trustedUntil = Number.NEGATIVE_INFINITY;
@@ -37,14 +37,14 @@ export class PhaseWatch {
   #closed = false;
 
   /**
-   * @param onChange hears of a new record before anyone acts upon it.
+   * @param onChange hears of a new record before anyone acts upon it, and whether it is the first one.
    * @param onTrust hears that {@link PhaseWatch.isTrusted} may have changed.
    */
   constructor(
     backend: string,
     settings: Settings,
     store: RecordStore,
-    onChange: (record: MigrationRecord) => void,
+    onChange: (record: MigrationRecord, isFirst: boolean) => void,
     onTrust: () => void,
   ) {
     this.#backend = backend;
@@ -158,7 +158,7 @@ export class PhaseWatch {
       this.#trustedUntil,
       isForGood ? Number.POSITIVE_INFINITY : asked + this.#settings.trustFor,
     );
-    if (before?.record.epoch !== record.epoch) this.#onChange(record);
+    if (before?.record.epoch !== record.epoch) this.#onChange(record, before === undefined);
     this.#onTrust();
     this.#watchLapse();
   }
