@@ -3,7 +3,7 @@ import { checkFunction, checkNames } from './check.js';
 import { type Defaults, refined } from './defaults.js';
 import { type Definition, type DefinitionOptions, define } from './define.js';
 import { InvalidKeyError, InvalidOptionError, InvalidValueError } from './errors.js';
-import { type InvalidationMode, invalidate, purge } from './invalidate.js';
+import { type InvalidationMode, invalidate, purgeAndTell } from './invalidate.js';
 import type { Loader, Wish } from './load.js';
 import { checkKey, checkNamespace, checkTags } from './names.js';
 import {
@@ -286,7 +286,7 @@ export class Cache {
   /** Clears, and then physically removes from L2 what was cleared. Takes as long as there are keys. @returns how many there were. */
   async purge(): Promise<number> {
     await this.clear();
-    return this.#track(purge(this.#space));
+    return this.#track(purgeAndTell(this.#space));
   }
 
   // Shape ---------------------------------------------------------------------------------------------------------------

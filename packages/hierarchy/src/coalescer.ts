@@ -6,33 +6,37 @@ interface Waiting<Q, A> {
 
 /** Gathers the questions of one turn of the event loop, and asks them as one batch per namespace. */
 export class Coalescer<Q, A> {
-  readonly #ask: (namespace: string, questions: readonly Q[]) => Promise<A[]>;
+  readonly #ask: (namespace: string, questions: readonly Q[], account: string | undefined) => Promise<A[]>;
+  /** By namespace and account. */
   readonly #waiting = new Map<string, Waiting<Q, A>[]>();
 
   /** @param ask answers a batch, in order. */
-  constructor(ask: (namespace: string, questions: readonly Q[]) => Promise<A[]>) {
+  constructor(ask: (namespace: string, questions: readonly Q[], account: string | undefined) => Promise<A[]>) {
     this.#ask = ask;
   }
 
-  ask(namespace: string, question: Q): Promise<A> {
+  /** @param account on whose account it is asked, where that matters: questions on different ones are asked apart. */
+  ask(namespace: string, question: Q, account?: string): Promise<A> {
+    const group = account === undefined ? namespace : `${account}\n${namespace}`;
     return new Promise((resolve, reject) => {
-      const waiting = this.#waiting.get(namespace);
+      const waiting = this.#waiting.get(group);
       if (waiting !== undefined) {
         waiting.push({ question, resolve, reject });
         return;
       }
-      this.#waiting.set(namespace, [{ question, resolve, reject }]);
+      this.#waiting.set(group, [{ question, resolve, reject }]);
       // Runs when the promise jobs of this turn are done: questions that come by way of promises are gathered too.
-      process.nextTick(() => this.#send(namespace));
+      process.nextTick(() => this.#send(group, namespace, account));
     });
   }
 
-  #send(namespace: string): void {
-    const batch = this.#waiting.get(namespace) ?? [];
-    this.#waiting.delete(namespace);
+  #send(group: string, namespace: string, account: string | undefined): void {
+    const batch = this.#waiting.get(group) ?? [];
+    this.#waiting.delete(group);
     this.#ask(
       namespace,
       batch.map(({ question }) => question),
+      account,
     ).then(
       (answers) => {
         for (const [index, { resolve }] of batch.entries()) resolve(answers[index] as A);

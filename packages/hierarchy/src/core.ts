@@ -1,5 +1,6 @@
 import type { L1Store } from '@tierwise/l1';
 import type { Clock } from './clock.js';
+import type { Correlation } from './correlation.js';
 import type { Deadlines } from './deadline.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError } from './errors.js';
@@ -21,6 +22,7 @@ export interface Core {
   readonly deadlines: Deadlines;
   readonly events: Events;
   readonly tracing: Tracing;
+  readonly correlation: Correlation;
   readonly codec: ValueCodec;
   /** When values are not frozen for sharing: each read gets a copy. */
   readonly copies: boolean;

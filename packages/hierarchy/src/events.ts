@@ -45,6 +45,20 @@ export type HierarchyEvent =
       readonly mode: L2MarkMode;
     }
   | {
+      /** This node has removed from L2 what it had cleared. */
+      readonly type: 'purge';
+      readonly namespace: string;
+      /** How many entries there were. */
+      readonly entries: number;
+    }
+  | {
+      /** A transaction was committed that changed something. What it set and deleted is told by events of their own beside. */
+      readonly type: 'commit';
+      readonly namespace: string;
+      readonly sets: readonly string[];
+      readonly deletes: readonly string[];
+    }
+  | {
       /** L1 gave an entry up to keep its bounds, or because its time was over. */
       readonly type: 'evict';
       readonly namespace: string;
@@ -116,6 +130,7 @@ export type HierarchyEvent =
       /** Options were changed at run time. */
       readonly type: 'reconfigured';
     })
+  | { readonly type: 'restored'; readonly result: SnapshotRestored }
   | { readonly type: 'incident'; readonly phase: IncidentPhase; readonly incident: Incident }
   | {
       /** A peer (or another program) changed something. */

@@ -1,5 +1,6 @@
 import type { L2FeedState, L2News } from '@tierwise/l2';
 import type { Clock } from './clock.js';
+import type { Correlation } from './correlation.js';
 import type { Events } from './events.js';
 import type { FeedMeter } from './feed-meter.js';
 import type { Space } from './space.js';
@@ -10,6 +11,7 @@ export interface FeedWatchOptions {
   readonly clock: Clock;
   readonly events: Events;
   readonly tracing: Tracing;
+  readonly correlation: Correlation;
   readonly meter: FeedMeter;
   /** `none`: there is no L2, so nothing to hear. `deaf`: there is one, and nothing is known of its feed yet. */
   readonly start: 'none' | 'deaf';
@@ -108,16 +110,18 @@ export class FeedWatch {
 
   /** To be given to the L2 as `onNews`. */
   onNews(news: L2News): void {
-    const { origin, tracing } = this.#options;
+    const { origin, tracing, correlation } = this.#options;
     // What this node did to keys itself, it has dealt with itself: by tokens and versions, which decide races the feed cannot
     // see. Marks merge by maximum, and hearing of one's own may be the only answer that came.
     const own = news.origin === origin && news.type !== 'marks';
-    if (tracing.wants('feed')) {
-      const trace = { kind: 'feed' as const, hierarchy: tracing.hierarchy, news, own: news.origin === origin };
-      tracing.runSync(trace, () => this.#hear(news, own));
-    } else {
-      this.#hear(news, own);
-    }
+    correlation.on(news.correlationId, () => {
+      if (tracing.wants('feed')) {
+        const trace = { kind: 'feed' as const, hierarchy: tracing.hierarchy, news, own: news.origin === origin };
+        tracing.runSync(trace, () => this.#hear(news, own));
+      } else {
+        this.#hear(news, own);
+      }
+    });
   }
 
   /** @param own whether this node has dealt with it already. */

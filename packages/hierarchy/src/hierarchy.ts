@@ -3,6 +3,7 @@ import { L1Store } from '@tierwise/l1';
 import { type L2, type L2FeedState, L2InUseError, L2TimeoutError } from '@tierwise/l2';
 import { Cache } from './cache.js';
 import { type Core, Work } from './core.js';
+import { Correlation } from './correlation.js';
 import { Deadlines } from './deadline.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError, L2FailedError } from './errors.js';
@@ -68,6 +69,9 @@ export interface Hierarchy extends Cache {
 
   /** What goes wrong right now, and what went wrong of late. */
   incidents(): IncidentList;
+
+  /** On whose account the caller runs: by {@link withCorrelationId}, else by the option `correlationId`. In a listener: the event's. */
+  correlationId(): string | undefined;
 
   /**
    * Changes options at run time: bounds of L1, times to live and other defaults of calls, limits of time, the breaker, validation, and
@@ -142,6 +146,7 @@ export function createHierarchy(options: HierarchyOptions): Hierarchy {
     stats: () => hierarchyStats(core, way, meter),
     health: () => health.check(),
     incidents: () => incidents.list(),
+    correlationId: () => core.correlation.current(),
     snapshot: async (file?: string, options?: ReadOptions) => {
       core.work.checkOpen();
       return snapshots.take(file, options?.signal);
@@ -183,6 +188,7 @@ function wire(
   const { clock, l2 } = options;
   const events = new Events();
   const tracing = new Tracing(options.instrumentation);
+  const correlation = new Correlation(options.correlationId);
   const codec = new ValueCodec(options);
   const origin = randomUUID();
   const stalls = new StallWatch({
@@ -211,7 +217,7 @@ function wire(
   });
   const meter = new FeedMeter(clock);
   const onAnswer = (ms: number) => incidents.answered(ms);
-  const way = l2 && wayToL2({ l2, options, events, tracing, meter, codec, spaces, onAnswer });
+  const way = l2 && wayToL2({ l2, options, events, tracing, correlation, meter, codec, spaces, onAnswer });
   const onFeedState = (state: L2FeedState) => {
     feed.onState(state);
     if (state === 'alive') stalls.start();
@@ -227,6 +233,7 @@ function wire(
     clock,
     events,
     tracing,
+    correlation,
     meter,
     start: l2 === undefined ? 'none' : 'deaf',
     hasFeed: l2?.feed !== undefined,
@@ -278,6 +285,7 @@ function wire(
     deadlines: new Deadlines(clock),
     events,
     tracing,
+    correlation,
     codec,
     copies: options.copies,
     l1,

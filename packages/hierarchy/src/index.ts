@@ -4,6 +4,7 @@ export type { ByteFigures, WayFigures } from './byte-meter.js';
 export type { Cache, CacheEntry, InvalidateOptions, LoadManyOptions, WrapOptions } from './cache.js';
 export { type Clock, systemClock } from './clock.js';
 export { EncryptionKeyError, UnserializableError } from './codec/index.js';
+export { withCorrelationId } from './correlation.js';
 export type { Definition, DefinitionOptions } from './define.js';
 export type { ByteSize, Duration } from './duration.js';
 export {

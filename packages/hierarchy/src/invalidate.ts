@@ -77,3 +77,11 @@ export async function purge(space: Space): Promise<number> {
     space.fences.nextEpoch();
   }
 }
+
+/** As {@link purge}, by a call of the user's. */
+export async function purgeAndTell(space: Space): Promise<number> {
+  const entries = await purge(space);
+  const { events } = space.core;
+  if (events.wants('purge')) events.emit({ type: 'purge', namespace: space.name, entries });
+  return entries;
+}

@@ -1,5 +1,6 @@
 import type {
   L2,
+  L2CallOptions,
   L2Commit,
   L2Committed,
   L2LeaseAnswer,
@@ -13,6 +14,7 @@ import type {
 } from '@tierwise/l2';
 import { L2InvalidError } from '@tierwise/l2';
 import { Coalescer } from './coalescer.js';
+import { type Correlation, callOptions } from './correlation.js';
 import { L2FailedError } from './errors.js';
 import type { Events } from './events.js';
 import type { FeedMeter } from './feed-meter.js';
@@ -41,6 +43,7 @@ export interface L2GuardOptions {
   readonly leaseTtlMs: number;
   readonly events: Events;
   readonly meter: FeedMeter;
+  readonly correlation: Correlation;
   /** Whether L2 has yet to be told what this node did to a key: then there is nothing to learn about it there. */
   readonly isPending: (namespace: string, key: string) => boolean;
 }
@@ -54,6 +57,7 @@ export class L2Guard {
   readonly #l2: L2;
   readonly #line: L2Line;
   readonly #events: Events;
+  readonly #correlation: Correlation;
   readonly #meter: FeedMeter;
   readonly #isPending: L2GuardOptions['isPending'];
   readonly #reads: Coalescer<string, L2Read>;
@@ -66,19 +70,25 @@ export class L2Guard {
     this.#l2 = options.l2;
     this.#line = options.line;
     this.#events = options.events;
+    this.#correlation = options.correlation;
     this.#meter = options.meter;
     this.#isPending = options.isPending;
     const asking =
-      <Q, T>(operation: string, run: (namespace: string, questions: readonly Q[]) => Promise<T[]> | undefined) =>
-      (namespace: string, questions: readonly Q[]) =>
+      <Q, T>(
+        operation: string,
+        run: (namespace: string, questions: readonly Q[], account?: string) => Promise<T[]> | undefined,
+      ) =>
+      (namespace: string, questions: readonly Q[], account?: string) =>
         this.#line
-          .send(operation, () => run(namespace, questions), { namespace, count: questions.length })
+          .send(operation, () => run(namespace, questions, account), { namespace, count: questions.length })
           .then((answers) => answers ?? []);
     this.#reads = new Coalescer(asking('read', (namespace, keys) => this.#l2.read(namespace, keys)));
     this.#acquires = new Coalescer(
       asking('acquire', (namespace, requests) => this.#l2.leases?.acquire(namespace, requests, options.leaseTtlMs)),
     );
-    this.#fills = new Coalescer(asking('fill', (namespace, fills) => this.#write(namespace, fills)));
+    this.#fills = new Coalescer(
+      asking('fill', (namespace, fills, account) => this.#write(namespace, fills, callOptions(account))),
+    );
     this.#looks = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
     this.#ensures = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
   }
@@ -137,7 +147,10 @@ export class L2Guard {
   release(namespace: string, key: string, token: string): Promise<boolean | undefined | Unanswered> {
     return this.#question(
       'release',
-      this.#line.send('release', () => this.#l2.leases?.release(namespace, key, token), { namespace, count: 1 }),
+      this.#line.send('release', () => this.#l2.leases?.release(namespace, key, token, this.#account), {
+        namespace,
+        count: 1,
+      }),
     );
   }
 
@@ -148,11 +161,13 @@ export class L2Guard {
 
   async #fill(namespace: string, write: L2Write): Promise<L2Written | undefined> {
     try {
-      return await this.#fills.ask(namespace, write);
+      return await this.#fills.ask(namespace, write, this.#correlation.current());
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
       // Perhaps it was another fill of the same turn: then this one is sound by itself.
-      return (await this.#line.send('fill', () => this.#write(namespace, [write]), { namespace, count: 1 }))?.[0];
+      return (
+        await this.#line.send('fill', () => this.#write(namespace, [write], this.#account), { namespace, count: 1 })
+      )?.[0];
     }
   }
 
@@ -173,21 +188,33 @@ export class L2Guard {
 
   /** @param key the first one as the user spells it, for the error; so for the other orders. */
   write(namespace: string, writes: readonly L2Write[], key: string | undefined): Promise<L2Written[] | undefined> {
-    return this.#order('write', () => this.#write(namespace, writes), { namespace, key, count: writes.length });
+    return this.#order('write', () => this.#write(namespace, writes, this.#account), {
+      namespace,
+      key,
+      count: writes.length,
+    });
   }
 
-  #write(namespace: string, writes: readonly L2Write[]): Promise<L2Written[]> {
-    const written = this.#l2.write(namespace, writes);
+  #write(namespace: string, writes: readonly L2Write[], account: L2CallOptions | undefined): Promise<L2Written[]> {
+    const written = this.#l2.write(namespace, writes, account);
     if (writes[0] !== undefined) this.#meter.sent(namespace, writes[0].key, written);
     return written;
   }
 
   delete(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[] | undefined> {
-    return this.#order('delete', () => this.#l2.delete(namespace, ids), { namespace, key, count: ids.length });
+    return this.#order('delete', () => this.#l2.delete(namespace, ids, this.#account), {
+      namespace,
+      key,
+      count: ids.length,
+    });
   }
 
   expire(namespace: string, ids: readonly string[], key: string | undefined): Promise<boolean[] | undefined> {
-    return this.#order('expire', () => this.#l2.expire(namespace, ids), { namespace, key, count: ids.length });
+    return this.#order('expire', () => this.#l2.expire(namespace, ids, this.#account), {
+      namespace,
+      key,
+      count: ids.length,
+    });
   }
 
   touch(
@@ -196,7 +223,11 @@ export class L2Guard {
     life: L2Life,
     key: string | undefined,
   ): Promise<boolean[] | undefined> {
-    return this.#order('touch', () => this.#l2.touch(namespace, ids, life), { namespace, key, count: ids.length });
+    return this.#order('touch', () => this.#l2.touch(namespace, ids, life, this.#account), {
+      namespace,
+      key,
+      count: ids.length,
+    });
   }
 
   advance(
@@ -205,7 +236,7 @@ export class L2Guard {
     mode: L2MarkMode,
     known: number,
   ): Promise<number | undefined> {
-    const advance = () => this.#l2.time?.advance(namespace, tags, mode, { known });
+    const advance = () => this.#l2.time?.advance(namespace, tags, mode, { known, ...this.#account });
     return this.#order('advance', advance, { namespace, count: tags?.length ?? 0 });
   }
 
@@ -217,13 +248,22 @@ export class L2Guard {
 
   commit(namespace: string, commit: L2Commit, key: string | undefined): Promise<L2Committed | undefined> {
     const count = commit.writes.length + commit.deletes.length;
-    return this.#order('commit', () => this.#l2.transactions?.commit(namespace, commit), { namespace, key, count });
+    return this.#order('commit', () => this.#l2.transactions?.commit(namespace, commit, this.#account), {
+      namespace,
+      key,
+      count,
+    });
   }
 
   /** Takes as long as there are keys. */
   async purge(namespace: string): Promise<number> {
-    const purge = () => this.#l2.purge(namespace);
+    const purge = () => this.#l2.purge(namespace, this.#account);
     return (await this.#order('purge', purge, { namespace, limitMs: PURGE_LIMIT_MS })) ?? 0;
+  }
+
+  /** On whose account the caller calls. */
+  get #account(): L2CallOptions | undefined {
+    return this.#correlation.callOptions;
   }
 
   async #question<T>(operation: string, answer: Promise<T>): Promise<T | Unanswered> {

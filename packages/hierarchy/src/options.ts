@@ -2,6 +2,7 @@ import { MAX_ENTRIES } from '@tierwise/l1';
 import type { L2 } from '@tierwise/l2';
 import { checkNames } from './check.js';
 import { type Clock, systemClock } from './clock.js';
+import { checkCorrelationOption } from './correlation.js';
 import { type ByteSize, type Duration, parseByteSize, parseDuration, parseTtl } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import { type IncidentOptions, type ResolvedIncidentOptions, resolveIncidentOptions } from './incident-options.js';
@@ -49,6 +50,11 @@ export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'>, OutageOp
   readonly snapshot?: SnapshotOptions;
   /** Watches what happens while it does, such as `openTelemetry()` from `@tierwise/telemetry/opentelemetry`. Default: none. */
   readonly instrumentation?: Instrumentation;
+  /**
+   * Answers on whose account the caller runs, outside of {@link withCorrelationId}: the id of the web request, say, as a framework keeps it. Up
+   * to 64 visible ASCII characters of it are used. It goes into log lines, and with the feed to peers. Default: none.
+   */
+  readonly correlationId?: () => string | undefined;
   /** How long `close()` waits for loads and writes under way before it aborts them. Default `'5s'`. */
   readonly closeTimeout?: Duration;
   /** Time. Default: the process' monotonic clock. For tests. */
@@ -117,6 +123,7 @@ export interface ResolvedOptions {
   readonly snapshot: ResolvedSnapshotOptions;
   readonly outages: ResolvedOutageOptions;
   readonly instrumentation: Instrumentation | undefined;
+  readonly correlationId: (() => string | undefined) | undefined;
   readonly closeTimeoutMs: number;
   readonly clock: Clock;
 }
@@ -138,6 +145,7 @@ export const HIERARCHY_NAMES = [
   'incidents',
   'snapshot',
   'instrumentation',
+  'correlationId',
   'closeTimeout',
   'clock',
 ] as const;
@@ -191,6 +199,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     snapshot: resolveSnapshotOptions(options.snapshot),
     outages: resolveOutageOptions(options),
     instrumentation: checkInstrumentation(options.instrumentation),
+    correlationId: checkCorrelationOption(options.correlationId),
     closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
     clock,
   };

@@ -1,5 +1,6 @@
 import type { L2MarkMode } from '@tierwise/l2';
 import type { Clock } from './clock.js';
+import type { Correlation } from './correlation.js';
 import type { Events } from './events.js';
 import type { Journal, JournalEntry, JournalRecord, JournalStats, JournalTrouble } from './journal.js';
 import { type KeyOrder, Pending, type PendingKey, type PendingMark, type Ticket } from './pending.js';
@@ -16,6 +17,7 @@ export interface OutboxOptions {
   /** This machine's wall clock, in milliseconds: all that an earlier process' records can be compared with. */
   readonly wallNow: () => number;
   readonly events: Events;
+  readonly correlation: Correlation;
   /** Whether values are sent later on; else their keys' deletions are. */
   readonly keepsValues: boolean;
   /** Whether L2 has logical time. Else nothing tells what was in a namespace before it is cleared from what came after. */
@@ -72,13 +74,15 @@ export class Outbox {
     const clearing = this.#pending.clearingOf(namespace);
     // As safe as what it is covered by.
     if (clearing !== undefined) return clearing.ticket.written ?? Promise.resolve();
-    const { keepsValues } = this.#options;
+    const { keepsValues, correlation } = this.#options;
+    const correlationId = correlation.current();
     const records: JournalRecord[] = [];
     const tickets: Ticket[] = [];
     const replaced: Ticket[] = [];
     for (const order of orders) {
       const ticket: Ticket = { open: 1 };
-      const before = this.#pending.addKey(namespace, keepsValues ? order : { ...order, value: undefined }, ticket);
+      const value = keepsValues ? order.value : undefined;
+      const before = this.#pending.addKey(namespace, { ...order, value, correlationId }, ticket);
       if (before !== undefined) replaced.push(before);
       tickets.push(ticket);
       records.push(this.#recordOf(namespace, order.key));
@@ -92,7 +96,8 @@ export class Outbox {
   /** As {@link Outbox.defer}, for an invalidation of tags or, with `null`, of the namespace. */
   deferMarks(namespace: string, tags: readonly string[] | null, mode: L2MarkMode): Promise<void> {
     const ticket: Ticket = { open: tags?.length ?? 1 };
-    const replaced = this.#pending.addMarks(namespace, tags, mode, ticket);
+    const correlationId = this.#options.correlation.current();
+    const replaced = this.#pending.addMarks(namespace, tags, mode, ticket, correlationId);
     this.#options.onMarks(namespace, tags, mode);
     const at = this.#options.wallNow();
     const written = this.#write([{ op: 'invalidate', namespace, tags, mode, at }], [ticket], replaced);
@@ -141,8 +146,9 @@ export class Outbox {
     this.#pending = new Pending();
     for (const entry of entries) this.#takeUp(entry, { open: 1, number: entry.number });
     for (const [namespace, { keys, marks }] of later.namespaces) {
-      for (const { tag, mode, ticket } of marks.values()) {
-        this.#settle(this.#pending.addMarks(namespace, tag === null ? null : [tag], mode, ticket));
+      for (const { tag, mode, ticket, correlationId } of marks.values()) {
+        const tags = tag === null ? null : [tag];
+        this.#settle(this.#pending.addMarks(namespace, tags, mode, ticket, correlationId));
       }
       for (const item of keys.values()) {
         // What is on its way to L2 right now is sent once more, and may arrive twice.

@@ -20,6 +20,8 @@ export interface KeyOrder {
   readonly value?: PendingValue | undefined;
   /** It may have reached L2, and may take effect there at any time yet. */
   readonly inDoubt: boolean;
+  /** On whose account it was ordered. */
+  readonly correlationId?: string | undefined;
 }
 
 /** A record in the journal, which is given back when all that it stands for is settled. */
@@ -43,6 +45,8 @@ export interface PendingMark {
   readonly tag: string | null;
   readonly mode: L2MarkMode;
   readonly ticket: Ticket;
+  /** On whose account it was ordered. */
+  readonly correlationId?: string | undefined;
   sending: boolean;
 }
 
@@ -99,7 +103,13 @@ export class Pending {
   }
 
   /** The clearing of a namespace replaces all that is pending in it. @returns the tickets of what is replaced. */
-  addMarks(namespace: string, tags: readonly string[] | null, mode: L2MarkMode, ticket: Ticket): Ticket[] {
+  addMarks(
+    namespace: string,
+    tags: readonly string[] | null,
+    mode: L2MarkMode,
+    ticket: Ticket,
+    correlationId?: string,
+  ): Ticket[] {
     const replaced = tags === null && mode === 'dead' ? this.#drop(namespace) : [];
     const { marks } = this.#of(namespace);
     for (const tag of tags ?? [null]) {
@@ -107,7 +117,7 @@ export class Pending {
       const before = marks.get(name);
       if (before !== undefined) replaced.push(before.ticket);
       else this.#items += 1;
-      marks.set(name, { tag, mode, ticket, sending: false });
+      marks.set(name, { tag, mode, ticket, correlationId, sending: false });
     }
     return replaced;
   }
@@ -172,15 +182,16 @@ export class Pending {
 
 /** What is to be sent for a key when `order` follows what was pending. */
 function follow(before: PendingKey | undefined, order: KeyOrder): KeyOrder {
-  const { key, value } = order;
+  const { key, value, correlationId } = order;
   // Something older may still arrive in L2: a value that was to be stored only over older ones could not be told from it.
   const inDoubt = order.inDoubt || before?.inDoubt === true || (before?.op === 'set' && before.sending);
   // A value gives way to a peer's. One after a deletion must not: the peer's may be what was deleted.
   const mayGiveWay = before === undefined || before.op === 'set';
-  if (order.op === 'set' && value !== undefined && !inDoubt && mayGiveWay) return { op: 'set', key, value, inDoubt };
+  if (order.op === 'set' && value !== undefined && !inDoubt && mayGiveWay)
+    return { op: 'set', key, value, inDoubt, correlationId };
   // What the earlier order was to replace must not be left there as a stale value.
   const mayStay = order.op === 'expire' && (before === undefined || before.op === 'expire');
-  return { op: mayStay ? 'expire' : 'delete', key, inDoubt };
+  return { op: mayStay ? 'expire' : 'delete', key, inDoubt, correlationId };
 }
 
 function markName(tag: string | null, mode: L2MarkMode): string {

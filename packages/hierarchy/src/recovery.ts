@@ -1,6 +1,7 @@
 import { L2UnavailableError } from '@tierwise/l2';
 import type { Breaker } from './breaker.js';
 import type { Clock } from './clock.js';
+import type { Correlation } from './correlation.js';
 import type { Events } from './events.js';
 import type { L2Line } from './l2-line.js';
 import type { Outbox } from './outbox.js';
@@ -17,6 +18,7 @@ export interface RecoveryOptions {
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
   readonly events: Events;
+  readonly correlation: Correlation;
   readonly tracing: Tracing;
   readonly breaker: Breaker;
   readonly line: L2Line;
@@ -109,12 +111,15 @@ export class Recovery {
   }
 
   /** One try. Never rejects. */
-  async #try(): Promise<void> {
-    const { tracing, outbox } = this.#options;
-    if (!tracing.wants('recovery')) return this.#attempt();
-    const pending = outbox?.pending.size ?? 0;
-    const trace: RecoveryTrace = { kind: 'recovery', hierarchy: tracing.hierarchy, pending };
-    return tracing.run(trace, () => this.#attempt(trace));
+  #try(): Promise<void> {
+    const { tracing, outbox, correlation } = this.#options;
+    // Not on the account of whoever happened to be the first to fail.
+    return correlation.on(undefined, () => {
+      if (!tracing.wants('recovery')) return this.#attempt();
+      const pending = outbox?.pending.size ?? 0;
+      const trace: RecoveryTrace = { kind: 'recovery', hierarchy: tracing.hierarchy, pending };
+      return tracing.run(trace, () => this.#attempt(trace));
+    });
   }
 
   async #attempt(trace?: RecoveryTrace): Promise<void> {

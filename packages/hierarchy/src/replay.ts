@@ -1,5 +1,6 @@
-import { DELETION_MEMORY_MS, type L2, L2InvalidError, type L2ReplayWrite } from '@tierwise/l2';
+import { DELETION_MEMORY_MS, type L2, type L2CallOptions, L2InvalidError, type L2ReplayWrite } from '@tierwise/l2';
 import type { Clock } from './clock.js';
+import type { Correlation } from './correlation.js';
 import type { Events } from './events.js';
 import type { JournalRecord } from './journal.js';
 import { type L2Line, PURGE_LIMIT_MS, type SendOptions } from './l2-line.js';
@@ -36,6 +37,7 @@ export interface ReplayOptions {
   readonly line: L2Line;
   readonly clock: Clock;
   readonly events: Events;
+  readonly correlation: Correlation;
   readonly codec: ValueCodec;
   readonly outbox: Outbox;
   readonly spaces: ReadonlyMap<string, Space>;
@@ -69,7 +71,9 @@ export class Replay {
       const ofMode = marks.filter((mark) => mark.mode === mode);
       const whole = ofMode.filter(({ tag }) => tag === null);
       const tagged = ofMode.filter(({ tag }) => tag !== null);
-      for (const chunk of [...chunks(whole, 1), ...chunks(tagged, CHUNK_TAGS)]) await this.#advance(namespace, chunk);
+      for (const chunk of [...chunks(whole, 1), ...chunks(tagged, CHUNK_TAGS)]) {
+        await this.#options.correlation.eachAccount(chunk, (marks) => this.#advance(namespace, marks));
+      }
       counts.invalidated += ofMode.length;
     }
   }
@@ -86,10 +90,14 @@ export class Replay {
     try {
       const known = spaces.get(namespace)?.time.generation ?? 0;
       if (time === undefined)
-        await this.#send('purge', () => l2.purge(namespace), { namespace, limitMs: PURGE_LIMIT_MS });
+        await this.#send('purge', () => l2.purge(namespace, this.#account), { namespace, limitMs: PURGE_LIMIT_MS });
       else {
         const about = { namespace, count: tags?.length ?? 0 };
-        generation = await this.#send('advance', () => time.advance(namespace, tags, mode, { known }), about);
+        generation = await this.#send(
+          'advance',
+          () => time.advance(namespace, tags, mode, { known, ...this.#account }),
+          about,
+        );
       }
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
@@ -121,9 +129,9 @@ export class Replay {
       for (const chunk of chunks(items, CHUNK_KEYS)) {
         const send = (items: readonly PendingKey[]) => {
           const keys = items.map(({ key }) => key);
-          return this.#send(op, () => l2[op](namespace, keys), { namespace, count: keys.length });
+          return this.#send(op, () => l2[op](namespace, keys, this.#account), { namespace, count: keys.length });
         };
-        await this.#eachOrAll(namespace, chunk, send, op);
+        await this.#options.correlation.eachAccount(chunk, (items) => this.#eachOrAll(namespace, items, send, op));
         counts.deleted += chunk.length;
       }
     }
@@ -138,13 +146,13 @@ export class Replay {
       const send = async (items: readonly PendingKey[]) => {
         const entries = items.flatMap((item) => this.#entryOf(item) ?? []);
         await this.#ensureMarks(namespace, entries);
-        const answers = await this.#send('replay', () => replay.replay(namespace, entries), {
+        const answers = await this.#send('replay', () => replay.replay(namespace, entries, this.#account), {
           ...{ namespace, count: entries.length },
         });
         for (const { status } of answers ?? []) counts[status] += 1;
         return answers;
       };
-      await this.#eachOrAll(namespace, chunk, send, 'set');
+      await this.#options.correlation.eachAccount(chunk, (items) => this.#eachOrAll(namespace, items, send, 'set'));
     }
   }
 
@@ -160,6 +168,11 @@ export class Replay {
       const ask = () => l2.time?.marks(namespace, chunk, { known, ensureMs });
       await this.#send('marks', ask, { namespace, count: chunk.length });
     }
+  }
+
+  /** On whose account that which runs right now was ordered. */
+  get #account(): L2CallOptions | undefined {
+    return this.#options.correlation.callOptions;
   }
 
   /** Sends keys together; if L2 finds anything in it invalid, one by one, so that what is sound gets through. */

@@ -67,7 +67,13 @@ export class Snapshots {
     const restored = restoreSnapshot(this.#core, target, options).finally(() => {
       if (isTrue) changes.close();
     });
-    return this.#core.work.track(restored);
+    return this.#core.work.track(restored.then((result) => this.#tell(result)));
+  }
+
+  #tell(result: SnapshotRestored): SnapshotRestored {
+    const { events } = this.#core;
+    if (events.wants('restored')) events.emit({ type: 'restored', result });
+    return result;
   }
 
   /** Is not asked by SIGTERM any more. */

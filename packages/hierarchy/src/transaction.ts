@@ -140,10 +140,14 @@ export class Transaction {
     const deleted = [...this.#changes].flatMap(([key, { value }]) => (value === undefined ? [key] : []));
     if (deleted.length > 0) report(this.#space, 'delete', deleted);
     counters.sets += this.#changes.size - deleted.length;
-    if (!core.events.wants('set')) return;
-    for (const [key, { own }] of this.#changes) {
-      if (own !== undefined) core.events.emit({ type: 'set', namespace: name, key, value: own.value() });
+    if (core.events.wants('set')) {
+      for (const [key, { own }] of this.#changes) {
+        if (own !== undefined) core.events.emit({ type: 'set', namespace: name, key, value: own.value() });
+      }
     }
+    if (!core.events.wants('commit')) return;
+    const sets = [...this.#changes].flatMap(([key, { value }]) => (value === undefined ? [] : [key]));
+    core.events.emit({ type: 'commit', namespace: name, sets, deletes: deleted });
   }
 
   async #look(keys: readonly string[]): Promise<void> {

@@ -1,5 +1,6 @@
 import { type L2, L2InUseError } from '@tierwise/l2';
 import { Breaker, type BreakerState } from './breaker.js';
+import type { Correlation } from './correlation.js';
 import type { Events } from './events.js';
 import type { FeedMeter } from './feed-meter.js';
 import { L2Guard } from './l2-guard.js';
@@ -34,6 +35,7 @@ export interface WayToL2Options {
   readonly options: ResolvedOptions;
   readonly events: Events;
   readonly tracing: Tracing;
+  readonly correlation: Correlation;
   readonly meter: FeedMeter;
   readonly codec: ValueCodec;
   readonly spaces: ReadonlyMap<string, Space>;
@@ -43,7 +45,7 @@ export interface WayToL2Options {
 
 /** Makes the parts and joins them. Options that `reconfigure` changes are handed on as getters, to be looked at each time. */
 export function wayToL2(parts: WayToL2Options): WayToL2 {
-  const { l2, options, events, tracing, meter, codec, spaces, onAnswer } = parts;
+  const { l2, options, events, tracing, correlation, meter, codec, spaces, onAnswer } = parts;
   const { clock, outages } = options;
   let openness: 'no' | 'yes' | 'never' = 'no';
   const breaker = new Breaker({
@@ -74,6 +76,7 @@ export function wayToL2(parts: WayToL2Options): WayToL2 {
         clock,
         wallNow: Date.now,
         events,
+        correlation,
         keepsValues: outages.replaysValues && l2.replay !== undefined,
         hasTime: l2.time !== undefined,
         onWork: () => recovery.wake(),
@@ -85,10 +88,11 @@ export function wayToL2(parts: WayToL2Options): WayToL2 {
     random: Math.random,
     events,
     tracing,
+    correlation,
     breaker,
     line,
     outbox,
-    replay: outbox && new Replay({ l2, line, clock, events, codec, outbox, spaces }),
+    replay: outbox && new Replay({ l2, line, clock, events, correlation, codec, outbox, spaces }),
     isOpen: () => openness === 'yes',
     probe: async () => (await l2.health()).status === 'up',
     get openForMs() {
@@ -105,6 +109,7 @@ export function wayToL2(parts: WayToL2Options): WayToL2 {
       return options.leaseTtlMs;
     },
     events,
+    correlation,
     meter,
     isPending: (namespace, key) => outbox?.isPending(namespace, key) === true,
   });
