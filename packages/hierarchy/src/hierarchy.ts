@@ -205,6 +205,7 @@ function wire(
   const l1 = new L1Store<Entry>({
     maxEntries: options.maxEntries,
     maxBytes: options.maxBytes,
+    policy: options.l1Policy,
     clock: stalls,
     timers: clock,
     onStore: (bytes) => incidents.stored(bytes),

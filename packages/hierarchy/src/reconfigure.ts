@@ -3,14 +3,19 @@ import { TierwiseError } from './errors.js';
 import type { Events } from './events.js';
 import type { IncidentOptions } from './incident-options.js';
 import { didYouMean } from './nearest.js';
-import { HIERARCHY_NAMES, type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import {
+  HIERARCHY_NAMES,
+  type HierarchyOptions,
+  type L1Options,
+  type ResolvedOptions,
+  resolveOptions,
+} from './options.js';
 import { POLICY_NAMES } from './policy.js';
 import type { SnapshotOptions } from './snapshot-options.js';
 
 /** Options that can change wholly. Of objects, what is not named stays. */
 const CHANGEABLE = [
   ...POLICY_NAMES.filter((name) => name !== 'l1Ttl'),
-  'l1',
   'lease',
   'maxStaleness',
   'l2Timeout',
@@ -21,7 +26,11 @@ const CHANGEABLE = [
 ] as const;
 
 /** Options of which some parts can. */
-const CHANGEABLE_PARTS = { incidents: ['enabled', 'warnEvery'], snapshot: ['ttl'] } as const;
+const CHANGEABLE_PARTS = {
+  l1: ['maxEntries', 'maxBytes', 'ttl'],
+  incidents: ['enabled', 'warnEvery'],
+  snapshot: ['ttl'],
+} as const;
 
 /** Why the others cannot. */
 const FIXED: Readonly<Record<string, string>> = {
@@ -41,6 +50,7 @@ const FIXED: Readonly<Record<string, string>> = {
  * `lease`, `loadTimeout` …) so does each part.
  */
 export type ReconfigureOptions = Partial<Pick<HierarchyOptions, (typeof CHANGEABLE)[number]>> & {
+  readonly l1?: Pick<L1Options, (typeof CHANGEABLE_PARTS.l1)[number]>;
   readonly incidents?: Pick<IncidentOptions, (typeof CHANGEABLE_PARTS.incidents)[number]>;
   readonly snapshot?: Pick<SnapshotOptions, (typeof CHANGEABLE_PARTS.snapshot)[number]>;
 };
