@@ -1,10 +1,13 @@
-/** Hits in L2: more keys than the first tier has room for, asked in turn, so that none is ever found there. */
+/** Reads and writes of L2. Hits there: more keys than the first tier has room for, asked in turn, so that none is ever found there. */
 import { forEach, inTurn, keysOf, mustNotLoad } from '../keys.js';
 import type { Contestant, Stand } from '../scenario.js';
 import { throughput } from '../throughput.js';
 import { type Size, sample } from '../values.js';
 import { TTL_MS } from './cache.js';
 import { cacheContestants } from './roster.js';
+import type { openTierwise } from './tierwise.js';
+
+type TierwiseCache = Awaited<ReturnType<typeof openTierwise>>;
 
 const KEYS = 5_000;
 export const L1_ENTRIES = 500;
@@ -32,6 +35,19 @@ export function measureReads(keys: readonly string[], callers: number, read: (ke
         },
     callers,
   );
+}
+
+/** Writes by `write`, so many at once. */
+export function measureWrites(
+  keys: readonly string[],
+  callers: number,
+  write: (key: string, value: unknown) => Promise<unknown>,
+) {
+  const next = inTurn(keys, callers);
+  const value = sample('1 KB');
+  return throughput(async (times) => {
+    for (let time = 0; time < times; time += 1) await Promise.all(next().map((key) => write(key, value)));
+  }, callers);
 }
 
 /** Raw `GET` and decoding. */
@@ -66,21 +82,30 @@ export function tierwiseHittingL2(name: string, callers: number, size: Size): Co
     kind: 'ours',
     open: async (context): Promise<Stand> => {
       const { openTierwise } = await import('./tierwise.js');
-      const cache = await openTierwise({ ...context, l1Entries: L1_ENTRIES });
-      const keys = keysOf(KEYS);
-      const value = sample(size);
-      await forEach(keys, (key) => cache.set(key, value));
-      const measure = measureReads(keys, callers, (key) => cache.getOrSet(key, mustNotLoad));
-      return {
-        measure: async (budgetMs) => {
-          const before = cache.stats().l1.hits;
-          const figures = await measure(budgetMs);
-          if (cache.stats().l1.hits > before) throw new Error('some of them were hits in L1');
-          return figures;
-        },
-        close: () => cache.close(),
-      };
+      return tierwiseReads(await openTierwise({ ...context, l1Entries: L1_ENTRIES }), callers, size);
     },
+  };
+}
+
+/** Fills a cache of ours and reads from its L2; sees to it that nothing is found in L1. */
+export async function tierwiseReads(
+  cache: TierwiseCache,
+  callers: number,
+  size: Size = '1 KB',
+  tagsOf: (index: number) => string[] = () => [],
+): Promise<Stand> {
+  const keys = keysOf(KEYS);
+  const value = sample(size);
+  await forEach(keys, (key, index) => cache.set(key, value, { tags: tagsOf(index) }));
+  const measure = measureReads(keys, callers, (key) => cache.getOrSet(key, mustNotLoad));
+  return {
+    measure: async (budgetMs) => {
+      const before = cache.stats().l1.hits;
+      const figures = await measure(budgetMs);
+      if (cache.stats().l1.hits > before) throw new Error('some of them were hits in L1');
+      return figures;
+    },
+    close: () => cache.close(),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Cache } from '../contestants/cache.js';
 import { TTL_MS } from '../contestants/cache.js';
+import { measureWrites } from '../contestants/l2-hits.js';
 import { startListener } from '../contestants/listener.js';
 import {
   BENTOCACHE,
@@ -10,23 +11,14 @@ import {
   peersAmong,
   TIERWISE,
 } from '../contestants/roster.js';
-import { inTurn, keysOf } from '../keys.js';
+import { keysOf } from '../keys.js';
 import type { Contestant, Scenario } from '../scenario.js';
-import { OPS, throughput } from '../throughput.js';
-import { sample } from '../values.js';
+import { OPS } from '../throughput.js';
 
 const CALLERS = 100;
 const KEYS = 5_000;
 const RAW = 'ioredis auto-pipelined, encode + SET';
 const CACHES = [TIERWISE, BENTOCACHE, BENTOCACHE_OBJECTS, LAYERED_LOADER, CACHEABLE];
-
-function measureWrites(keys: readonly string[], write: (key: string, value: unknown) => Promise<unknown>) {
-  const next = inTurn(keys, CALLERS);
-  const value = sample('1 KB');
-  return throughput(async (times) => {
-    for (let time = 0; time < times; time += 1) await Promise.all(next().map((key) => write(key, value)));
-  }, CALLERS);
-}
 
 function raw(name: string, autoPipelining: boolean): Contestant {
   return {
@@ -35,7 +27,7 @@ function raw(name: string, autoPipelining: boolean): Contestant {
     open: async ({ redisUrl, namespace }) => {
       const { connect, packr } = await import('../contestants/ioredis.js');
       const redis = await connect(redisUrl, autoPipelining);
-      const measure = measureWrites(keysOf(KEYS, namespace), (key, value) =>
+      const measure = measureWrites(keysOf(KEYS, namespace), CALLERS, (key, value) =>
         redis.set(key, packr.pack(value), 'PX', TTL_MS),
       );
       return { measure, close: async () => redis.disconnect() };
@@ -51,7 +43,7 @@ function heardByPeer(name: string): Contestant {
       const cache = (await openCache(name, context, KEYS)) as Cache & Required<Pick<Cache, 'set'>>;
       const listener = await startListener(name, context);
       return {
-        measure: measureWrites(keysOf(KEYS), cache.set),
+        measure: measureWrites(keysOf(KEYS), CALLERS, cache.set),
         close: async () => {
           try {
             await listener.mustHear((key, value) => cache.set(key, value));

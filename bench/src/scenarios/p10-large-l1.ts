@@ -1,0 +1,94 @@
+import { TTL_MS } from '../contestants/cache.js';
+import { forEach, keysOf } from '../keys.js';
+import type { Contestant, Scenario } from '../scenario.js';
+
+const [SMALL, LARGE] = [1_000, 1_000_000];
+/** Look-ups between two looks at the clock. */
+const PIECE = 2_000;
+
+/** What is looked up in: one way in, one way out. */
+interface Memory {
+  get(key: string): unknown;
+  set(key: string, value: object): unknown;
+}
+
+const KINDS: readonly { name: string; kind: Contestant['kind']; open: (entries: number) => Promise<Memory> }[] = [
+  {
+    name: 'Tierwise',
+    kind: 'ours',
+    open: async (entries) => {
+      const { createHierarchy } = await import('@tierwise/hierarchy');
+      const cache = createHierarchy({ namespace: 'bench', l1: { maxEntries: entries, maxBytes: '2gb' }, ttl: TTL_MS });
+      return {
+        get: (key) => cache.getOrSet(key, mustNotBeCalled),
+        set: (key, value) => cache.set(key, value),
+      };
+    },
+  },
+  {
+    name: 'lru-cache',
+    kind: 'raw',
+    open: async (entries) => (await import('../contestants/lru-cache.js')).openLru(entries),
+  },
+  { name: 'Map', kind: 'raw', open: async () => new Map<string, object>() },
+];
+
+function contestants(): Contestant[] {
+  return KINDS.flatMap(({ name, kind, open }) =>
+    [SMALL, LARGE].map((entries) => ({
+      name: nameOf(name, entries),
+      kind,
+      open: async () => {
+        const memory = await open(entries);
+        const keys = keysOf(entries);
+        await forEach(keys, async (key, id) => memory.set(key, { id }));
+        const hit = randomHits(memory, keys);
+        // Values are decoded when they are first read: not to be measured here.
+        for (const key of keys) await memory.get(key);
+        return { measure: async (budgetMs: number) => ({ time: await hit(budgetMs) }), close: async () => {} };
+      },
+    })),
+  );
+}
+
+/** Awaits hits in random order for so long. @returns how long one takes, in nanoseconds. */
+function randomHits(memory: Memory, keys: readonly string[]): (budgetMs: number) => Promise<number> {
+  // As long for few keys as for many, so that walking through it costs the same.
+  const order = Uint32Array.from({ length: 1 << 20 }, () => Math.random() * keys.length);
+  let next = 0;
+  return async (budgetMs) => {
+    const began = performance.now();
+    let hits = 0;
+    let tookMs = 0;
+    while (tookMs < budgetMs) {
+      for (let count = 0; count < PIECE; count += 1) {
+        next = (next + 1) % order.length;
+        if ((await memory.get(keys[order[next] as number] as string)) === undefined) throw new Error('not a hit');
+      }
+      hits += PIECE;
+      tookMs = performance.now() - began;
+    }
+    return (tookMs * 1e6) / hits;
+  };
+}
+
+function nameOf(kind: string, entries: number): string {
+  return `${kind}, ${entries.toLocaleString('en')} entries`;
+}
+
+async function mustNotBeCalled(): Promise<never> {
+  throw new Error('a value was loaded that was to be found');
+}
+
+export const scenario: Scenario = {
+  id: 'P10',
+  title: 'L1 hit among 1,000,000 entries',
+  method:
+    'Awaited hits on keys in random order, small values, no L2. The more there is, the less of it is in the processor’s caches: what that costs on this machine shows beside it with a Map.',
+  figures: [{ name: 'time', unit: 'ns', better: 'lower' }],
+  contestants: contestants(),
+  targets: [{ of: nameOf('Tierwise', LARGE), against: [nameOf('Tierwise', SMALL)], atMost: 2 }],
+  differences: ['The Map is not bounded and keeps no order of use.'],
+  measureMs: { full: 300, quick: 150 },
+  rounds: { full: { lives: 2, perLife: 7 }, quick: { lives: 1, perLife: 5 } },
+};
