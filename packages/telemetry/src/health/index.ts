@@ -1,1 +1,1 @@
-export {};
+export { type HealthHandler, type HealthHandlerOptions, healthHandler } from './handler.js';
