@@ -2,6 +2,7 @@ import { type BatchLoader, findMany, findOrLoadMany } from './batch.js';
 import { checkFunction, checkNames } from './check.js';
 import { type Defaults, refined } from './defaults.js';
 import { type Definition, type DefinitionOptions, define } from './define.js';
+import type { Entry } from './entry.js';
 import { InvalidKeyError, InvalidOptionError, InvalidValueError } from './errors.js';
 import { type InvalidationMode, invalidate, purgeAndTell } from './invalidate.js';
 import type { Loader, Wish } from './load.js';
@@ -90,7 +91,7 @@ export class Cache {
 
   /** The value from either tier, or `undefined`. Never loads. */
   async get<V = unknown>(key: string, options?: ReadOptions): Promise<V | undefined> {
-    return (await this.#find(key, options))?.value() as V | undefined;
+    return (this.#held(key, options) ?? (await this.#find(key, options)))?.value() as V | undefined;
   }
 
   /** The values of keys, in their order; `undefined` for each miss. What L1 lacks is one command to L2. */
@@ -103,21 +104,20 @@ export class Cache {
 
   /** Whether a value is in either tier. */
   async has(key: string, options?: ReadOptions): Promise<boolean> {
-    return (await this.#find(key, options)) !== undefined;
+    return (this.#held(key, options) ?? (await this.#find(key, options))) !== undefined;
   }
 
   /** The value if it is in L1, at once. Asks nobody and changes nothing but the order of use. */
   peek<V = unknown>(key: string): V | undefined {
-    this.#check([key]);
-    return lookUp(this.#space, key)?.value() as V | undefined;
+    const entry = this.#held(key, undefined);
+    if (entry === undefined) this.#check([key]);
+    return entry?.value() as V | undefined;
   }
 
   /** The value with its tier, age and tags, or `undefined`. */
   async getEntry<V = unknown>(key: string, options?: ReadOptions): Promise<CacheEntry<V> | undefined> {
-    this.#check([key]);
-    checkReadOptions('getEntry()', options);
-    const held = lookUp(this.#space, key);
-    const entry = held ?? (await find(this.#space, key, this.#policy, options?.signal));
+    const held = this.#held(key, options);
+    const entry = held ?? (await this.#find(key, options));
     if (entry === undefined) return undefined;
     const now = this.#space.core.clock.now();
     return {
@@ -140,12 +140,9 @@ export class Cache {
    * @throws what the loader throws; all who share the load get the same. `UnserializableError` for a value that cannot be kept.
    */
   async getOrSet<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
-    const space = this.#space;
-    space.core.work.checkOpen();
-    // What is no key is found out below, where L1 does not have it; until then it must not pass for one that L1 has.
-    const entry = typeof key === 'string' ? lookUp(space, key) : undefined;
-    if (entry === undefined || entry.key !== key) return this.#load(key, load, options, false);
-    if (entry.refreshFrom > 0) refreshAhead(space, this.#wish(key, load, options, false), entry);
+    const entry = this.#held(key, undefined);
+    if (entry === undefined) return this.#load(key, load, options, false);
+    if (entry.refreshFrom > 0) refreshAhead(this.#space, this.#wish(key, load, options, false), entry);
     return entry.value() as V;
   }
 
@@ -316,10 +313,19 @@ export class Cache {
     return toStats([this.#space.counters]);
   }
 
-  async #find(key: string, options: ReadOptions | undefined) {
-    this.#check([key]);
+  /** What L1 has. What is no key is found out later, since L1 has none of it; until then its hash must not pass for a key's. */
+  #held(key: string, options: ReadOptions | undefined): Entry | undefined {
+    const space = this.#space;
+    space.core.work.checkOpen();
     checkReadOptions('a read', options);
-    return lookUp(this.#space, key) ?? find(this.#space, key, this.#policy, options?.signal);
+    const entry = typeof key === 'string' ? lookUp(space, key) : undefined;
+    return entry !== undefined && space.core.codec.hidesNames && entry.key !== key ? undefined : entry;
+  }
+
+  /** What L2 has of a key that L1 has not. */
+  #find(key: string, options: ReadOptions | undefined): Promise<Entry | undefined> {
+    this.#check([key]);
+    return find(this.#space, key, this.#policy, options?.signal);
   }
 
   async #load<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Promise<V> {

@@ -144,16 +144,34 @@ export type HierarchyEventOf<T extends HierarchyEventType> = Extract<HierarchyEv
 /** Listeners by type. Asking {@link Events.wants} first keeps an event nobody listens to from being made at all. */
 export class Events {
   readonly #listeners = new Map<HierarchyEventType, Set<(event: never) => void>>();
+  #hearsHits = false;
+  #hearsMisses = false;
 
   /** @returns a function that takes the listener away again. */
   on<T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void): () => void {
     const listeners = this.#listeners.get(type) ?? new Set();
     this.#listeners.set(type, listeners);
     listeners.add(listener);
+    this.#note();
     return () => {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(type) === listeners) this.#listeners.delete(type);
+      this.#note();
     };
+  }
+
+  /** `wants('hit')` and `wants('miss')`, at no more than the price of a look, since each read asks. */
+  get hearsHits(): boolean {
+    return this.#hearsHits;
+  }
+
+  get hearsMisses(): boolean {
+    return this.#hearsMisses;
+  }
+
+  #note(): void {
+    this.#hearsHits = this.wants('hit');
+    this.#hearsMisses = this.wants('miss');
   }
 
   wants(type: HierarchyEventType): boolean {

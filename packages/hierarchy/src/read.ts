@@ -28,11 +28,11 @@ export function lookUp(space: Space, key: string): Entry | undefined {
   const entry = space.held(space.idOf(key));
   if (entry === undefined) {
     counters.l1Misses += 1;
-    if (core.events.wants('miss')) core.events.emit({ type: 'miss', tier: 'l1', namespace: space.name, key });
+    if (core.events.hearsMisses) core.events.emit({ type: 'miss', tier: 'l1', namespace: space.name, key });
     return undefined;
   }
   counters.l1Hits += 1;
-  if (core.events.wants('hit')) {
+  if (core.events.hearsHits) {
     core.events.emit({ type: 'hit', tier: 'l1', namespace: space.name, key, value: entry.value() });
   }
   return entry;
@@ -227,10 +227,10 @@ async function readL2(space: Space, key: string, id: string, token: Token, polic
   }
   if (entry === undefined || !isFresh(space, entry)) {
     counters.l2Misses += 1;
-    if (core.events.wants('miss')) core.events.emit({ type: 'miss', tier: 'l2', namespace: name, key });
+    if (core.events.hearsMisses) core.events.emit({ type: 'miss', tier: 'l2', namespace: name, key });
   } else {
     counters.l2Hits += 1;
-    if (core.events.wants('hit')) {
+    if (core.events.hearsHits) {
       core.events.emit({ type: 'hit', tier: 'l2', namespace: name, key, value: entry.value() });
     }
   }

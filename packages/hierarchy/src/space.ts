@@ -25,6 +25,8 @@ export class Space {
   readonly refreshing = new Set<string>();
   /** What L1 holds of it, by id. Only L1 changes it. */
   readonly home: Map<string, Entry>;
+  readonly #l1: Core['l1'];
+  readonly #l1Clock: Core['l1Clock'];
   #stamp: Stamp | undefined;
   #attached: 'never' | 'now' | 'before' = 'never';
   #attaching: Promise<boolean> | undefined;
@@ -41,6 +43,8 @@ export class Space {
     this.core = core;
     this.name = name;
     this.home = core.l1.addHome();
+    this.#l1 = core.l1;
+    this.#l1Clock = core.l1Clock;
     this.fences = new Fences(() => core.clock.now());
     this.backoff = new Backoff(core.clock);
     this.time = new LogicalTime({ local: !this.timeIsShared });
@@ -63,26 +67,33 @@ export class Space {
    * at the clock, and one at the marks only if any has changed since the last time.
    */
   held(id: string): Entry | undefined {
-    const { l1, l1Clock } = this.core;
-    // Where there is nothing to be too old, nobody needs to watch the time.
-    if (l1.size === 0) return undefined;
-    // Before the look-up: that the process stood still is noticed here.
-    const now = l1Clock.now();
     const entry = this.home.get(id);
+    // Where there is nothing to be too old, nobody needs to watch the time.
+    if (entry === undefined && this.#l1.size === 0) return undefined;
+    // Before anything is judged: that the process stood still is noticed here.
+    const now = this.#l1Clock.now();
     if (entry === undefined) return undefined;
     if (now >= entry.answerUntil) {
-      if (now >= entry.deadline) l1.delete(entry, now);
+      if (now >= entry.deadline) this.#l1.delete(entry, now);
       return undefined;
     }
     const { stamp } = entry;
-    const isOld = stamp.epoch !== this.fences.epoch;
-    if (isOld && !this.#stillTrusts(stamp.epoch)) return undefined;
-    if (stamp.judgedAt !== this.time.change) {
-      if (this.#judge(entry, isOld) !== 'alive') return undefined;
-      stamp.judgedAt = this.time.change;
+    if (stamp.epoch !== this.fences.epoch || stamp.judgedAt !== this.time.change) {
+      if (!this.#isAliveStill(entry)) return undefined;
     }
-    l1.use(entry);
+    this.#l1.use(entry);
     return entry;
+  }
+
+  /** Looks again at an entry about which something may have changed since it was found alive. */
+  #isAliveStill(entry: Entry): boolean {
+    const { stamp } = entry;
+    const isOld = stamp.epoch !== this.fences.epoch;
+    if (isOld && !this.#stillTrusts(stamp.epoch)) return false;
+    if (stamp.judgedAt === this.time.change) return true;
+    if (this.#judge(entry, isOld) !== 'alive') return false;
+    stamp.judgedAt = this.time.change;
+    return true;
   }
 
   /** What L1 has of a key that is not known to be dead: fresh or stale. */

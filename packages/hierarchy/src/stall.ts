@@ -22,6 +22,7 @@ const LEAST_TICK_MS = 250;
  */
 export class StallWatch {
   readonly #options: StallWatchOptions;
+  readonly #clock: Clock;
   #state: 'off' | 'waiting' | 'ticking' = 'off';
   /** From then on, a look at the time is more than that: it begins the ticking, or the process stood still. */
   #attentionAt = Number.POSITIVE_INFINITY;
@@ -29,6 +30,7 @@ export class StallWatch {
 
   constructor(options: StallWatchOptions) {
     this.#options = options;
+    this.#clock = options.clock;
   }
 
   get #tickMs(): number {
@@ -37,7 +39,7 @@ export class StallWatch {
 
   /** The time, for those who are about to answer from L1 or to fill it. */
   now(): number {
-    const now = this.#options.clock.now();
+    const now = this.#clock.now();
     if (now >= this.#attentionAt) this.#attend(now);
     return now;
   }

@@ -58,6 +58,11 @@ export class ValueCodec {
     return this.#codec.ready();
   }
 
+  /** Whether keys are called by their keyed hash. */
+  get hidesNames(): boolean {
+    return this.#hideKey !== undefined;
+  }
+
   /** What a key is called from here on: itself, or its keyed hash. */
   hideKey(key: string): string {
     return this.#hideKey === undefined ? key : this.#hideKey(key);
