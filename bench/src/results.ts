@@ -1,3 +1,4 @@
+import type { RunRecord } from './run-record.js';
 import type { Scenario, Target } from './scenario.js';
 import type { Summary } from './statistics.js';
 
@@ -30,11 +31,24 @@ export function judge(scenario: Scenario, summaries: ScenarioResult['summaries']
   return scenario.targets.map((target) => judgeOne(scenario, target, summaries));
 }
 
-/** Whether a value is so much worse than the committed one that something must have happened. */
+/** The ratios of a scenario that are worse than they were. What was not measured then is not compared. */
+export function worseThan(committed: RunRecord, { id, ratios }: ScenarioResult) {
+  const before = committed.scenarios.find((scenario) => scenario.id === id)?.ratios ?? [];
+  return ratios.flatMap((now) => {
+    const then = before.find(({ what }) => what === now.what);
+    return then !== undefined && isWorse(now, then) ? [{ now, before: then }] : [];
+  });
+}
+
+/**
+ * Whether a ratio is so much worse than the committed one that something must have happened. A figure by itself, such as a count of 0, has
+ * nothing to be compared with in parts: it is worse when it misses its target and did not.
+ */
 export function isWorse(now: RatioResult, committed: RatioResult): boolean {
-  if (now.atMost === undefined) return now.value < committed.value * (1 - CHECK_TOLERANCE);
-  // What is next to nothing, such as a count of 0, has no ratio: what is within its target is good enough.
-  return !now.met && now.value > committed.value / (1 - CHECK_TOLERANCE);
+  if (now.against === undefined) return committed.met && !now.met;
+  return now.atMost === undefined
+    ? now.value < committed.value * (1 - CHECK_TOLERANCE)
+    : now.value > committed.value / (1 - CHECK_TOLERANCE);
 }
 
 function judgeOne(scenario: Scenario, target: Target, summaries: ScenarioResult['summaries']): RatioResult {
