@@ -5,7 +5,7 @@ import type { RedisL2Lane } from './pool-options.js';
 import type { Identity } from './server.js';
 
 export interface PooledLaneListener {
-  /** Somebody answers. Says of the connection whether it is to be used; is asked again later if not. */
+  /** Somebody answers. Says of the connection whether it is to be used. */
   readonly onMet: (line: Line, identity: Identity) => void;
   readonly onRefused: (error: Error) => void;
   /** A connection that was used is gone. Called before anything is sent over another one for what was under way on it. */
@@ -19,6 +19,8 @@ export class PooledLane {
   readonly #listener: PooledLaneListener;
   #line: Line | undefined;
   #lastError: Error | undefined;
+  /** Whether it was met and is not used. */
+  #isSpare = false;
   #attempts = 0;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -60,6 +62,14 @@ export class PooledLane {
     }
   }
 
+  /** If its connection is not used, it may be now: whoever is there is asked anew. */
+  offer(): void {
+    const line = this.#line;
+    if (line === undefined || !this.#isSpare) return;
+    this.#isSpare = false;
+    void this.#meet(line);
+  }
+
   /** Gives the connection up, for a new one. */
   drop(): void {
     const line = this.#line;
@@ -81,26 +91,23 @@ export class PooledLane {
       this.#attempts = 0;
       this.#lastError = undefined;
       this.#listener.onMet(line, identity);
-      if (!line.isUsable && !line.isLost) this.#meetLater(line);
+      this.#isSpare = !line.isUsable;
     } catch (error) {
       if (line.isLost || this.#isClosed) return;
       this.#lastError = error as Error;
       // What Redis refuses, it may grant later: when it has loaded its data, say.
       if (!(error instanceof Error && error.name === 'ReplyError')) return this.drop();
       this.#listener.onRefused(error);
-      this.#meetLater(line);
+      this.#after(this.#settings.maxReconnectDelay, () => {
+        if (!line.isLost) void this.#meet(line);
+      });
     }
-  }
-
-  #meetLater(line: Line): void {
-    this.#after(this.#settings.maxReconnectDelay, () => {
-      if (!line.isLost) void this.#meet(line);
-    });
   }
 
   #lose(line: Line): void {
     if (line.isLost) return;
     line.isLost = true;
+    this.#isSpare = false;
     this.#stopListening();
     if (this.#line === line) this.#line = undefined;
     const wasUsed = line.isUsable;

@@ -59,7 +59,10 @@ export class PooledTopology implements Topology {
             this.#refusal = error;
             this.#listener?.onRefused(error);
           },
-          onLost: (line) => this.#fenceOff(line),
+          onLost: (line) => {
+            this.#fenceOff(line);
+            for (const each of this.#lanes) each.offer();
+          },
         }),
     );
   }

@@ -5,11 +5,11 @@ import type { Script } from './scripts/script.js';
 
 /**
  * Where commands go. Everything above speaks of keys, scripts and channels, and this decides which server gets them: one
- * (`standalone.ts`, Sentinel's present master included), or each slot's master (`cluster.ts`).
+ * (`standalone.ts`, Sentinel's present master included; over several connections, `pooled.ts`), or each slot's master (`cluster.ts`).
  *
  * Every command is on its way when the method returns, and commands for one key stay in the order in which they were given, so
  * two calls of one node do not overtake each other. (A slot of a Cluster that is just moving is the exception: what it is
- * refused for is sent again.) Promises reject with whatever ioredis says; `calls.ts` makes that ours.
+ * refused for is sent again. And a script whose keys have calls under way on several connections of a pool waits for those.) Promises reject with whatever ioredis says; `calls.ts` makes that ours.
  */
 export interface Topology {
   /** Stands before every key, and is added by ioredis to keys of commands and scripts, but not to channels and patterns. */

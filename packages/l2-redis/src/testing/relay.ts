@@ -58,7 +58,7 @@ export async function startRelay(port: number): Promise<Relay> {
       const answers = [...links]
         .filter(({ far, kept }) => kept.length > 0 && !far.destroyed)
         .map(async ({ far, kept }) => {
-          const over = Promise.race([once(far, 'data'), once(far, 'close')]);
+          const over = new Promise<unknown>((resolve) => far.once('data', resolve).once('close', resolve));
           for (const bytes of kept.splice(0)) far.write(bytes);
           await over;
         });
