@@ -4,6 +4,8 @@
 export interface Ready {
   /** Where it listens. */
   readonly origin: string;
+  /** Where it serves its metrics, if it does. */
+  readonly metrics?: string | undefined;
 }
 
 /**

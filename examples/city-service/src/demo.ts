@@ -96,6 +96,7 @@ async function play(options: DemoOptions, stage: Stage, progress: Progress, over
   progress.next(() => 'starting two processes of the service');
   await stage.startNodes();
   progress.print(`${stage.nodes.length} processes of the service on ${stage.l2}; seed ${options.seed}`);
+  if (stage.metrics.length > 0) progress.print(`metrics: ${stage.metrics.join(' ')}`);
 
   const checker = new Checker(options.graceMs);
   const { source, nodes, countries } = stage;

@@ -21,7 +21,7 @@ export class Processes {
   }
 
   /** Starts a program of this folder and gives it its instructions. @returns where it listens, once it does. */
-  async start<Instructions extends object>(name: string, program: string, instructions: Instructions): Promise<string> {
+  async start<Instructions extends object>(name: string, program: string, instructions: Instructions): Promise<Ready> {
     if (this.#stopping) throw new Error(`${name} was not started, since all is ending`);
     const child = fork(new URL(program, import.meta.url), { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     this.#children.add(child);
@@ -38,8 +38,8 @@ export class Processes {
       this.#fail(new Error(`${name} ended with ${signal ?? `code ${code}`}\n${said}`.trimEnd()));
     });
     child.send(instructions, () => {});
-    const [{ origin }] = (await Promise.race([once(child, 'message'), this.failure])) as [Ready];
-    return origin;
+    const [ready] = (await Promise.race([once(child, 'message'), this.failure])) as [Ready];
+    return ready;
   }
 
   /** Asks all children to end, and sees to it that they do. The first to start is the last to end, since the others need it. */

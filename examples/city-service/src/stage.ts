@@ -21,6 +21,8 @@ export class Stage {
   #dir: string | undefined;
   #source: Database | undefined;
   readonly nodes: JsonClient[] = [];
+  /** Where they serve their metrics. */
+  readonly metrics: string[] = [];
   /** By row id minus 1: its country. */
   countries: readonly string[] = [];
 
@@ -43,7 +45,8 @@ export class Stage {
   }
 
   async startSource(): Promise<void> {
-    this.#source = new Database(await this.#processes.start('the source', './source.js', {}));
+    const { origin } = await this.#processes.start('the source', './source.js', {});
+    this.#source = new Database(origin);
     const [row] = await this.#source.query<{ codes: string }>(
       "SELECT string_agg(country, ',' ORDER BY id) AS codes FROM cities",
     );
@@ -51,10 +54,10 @@ export class Stage {
   }
 
   async startNodes(): Promise<void> {
-    const { redis, encrypt, loseEvery } = this.#options;
+    const { redis, encrypt, loseEvery, metrics } = this.#options;
     const l2 = redis === undefined ? { dir: this.#makeDir() } : { redis };
     const key = () => randomBytes(32).toString('hex');
-    const instructions: ServiceInstructions = {
+    const instructions: Omit<ServiceInstructions, 'metrics'> = {
       source: this.source.origin,
       l2,
       namespace: `tierwise-demo-${randomBytes(6).toString('hex')}`,
@@ -62,18 +65,23 @@ export class Stage {
       l1Entries: L1_ENTRIES,
       loseEvery,
     };
-    const origins = await Promise.all(
+    const ready = await Promise.all(
       Array.from({ length: NODES }, (_, index) =>
-        this.#processes.start(`node ${index + 1}`, './service.js', instructions),
+        this.#processes.start<ServiceInstructions>(`node ${index + 1}`, './service.js', {
+          ...instructions,
+          metrics: metrics ? metrics + index : metrics,
+        }),
       ),
     );
-    this.nodes.push(...origins.map((origin) => new JsonClient(origin)));
+    this.nodes.push(...ready.map(({ origin }) => new JsonClient(origin)));
+    this.metrics.push(...ready.flatMap((node) => node.metrics ?? []));
   }
 
   /** Ends all processes and removes what they left on disk. */
   async tearDown(): Promise<void> {
     await this.#processes.stop();
-    for (const client of [...this.nodes, this.#source]) client?.close();
+    for (const client of this.nodes) client.close();
+    await this.#source?.close();
     if (this.#dir !== undefined) await rm(this.#dir, { recursive: true, force: true });
   }
 
