@@ -15,6 +15,8 @@ const [TOP, ROW, CAPTION, BOTTOM] = [64, 30, 26, 16];
 const [LEFT, RIGHT] = [300, 130];
 const COLOURS: Record<Contestant['kind'], string> = { ours: '#0f766e', peer: '#b9c2cf', raw: '#64748b' };
 const INK = '#1f2937';
+// Without quotes: ECharts would put them into an attribute as they are.
+const FONTS = 'system-ui, Segoe UI, DejaVu Sans, sans-serif';
 
 interface Bar {
   readonly name: string;
@@ -34,7 +36,7 @@ export function plot(scenario: Scenario, { summaries }: ScenarioResult): string 
   chart.setOption({
     animation: false,
     backgroundColor: '#ffffff',
-    textStyle: { fontFamily: 'system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif', color: INK },
+    textStyle: { fontFamily: FONTS, color: INK },
     title: [
       title(`${scenario.id}  ${scenario.title}`, 14, 17, 'bold'),
       ...panels.map(({ figure }, index) =>
@@ -95,6 +97,8 @@ function title(text: string, top: number, fontSize: number, fontWeight: 'bold' |
 function medians(bars: readonly Bar[], panel: number) {
   return {
     type: 'bar',
+    silent: true,
+    emphasis: { disabled: true },
     xAxisIndex: panel,
     yAxisIndex: panel,
     barWidth: 18,
@@ -106,6 +110,10 @@ function medians(bars: readonly Bar[], panel: number) {
 function spreads(bars: readonly Bar[], panel: number) {
   return {
     type: 'custom',
+    // Above the bars, where a line begins within its own.
+    z: 3,
+    silent: true,
+    emphasis: { disabled: true },
     xAxisIndex: panel,
     yAxisIndex: panel,
     encode: { x: [0, 1], y: 2 },
