@@ -274,6 +274,37 @@ test('a master that has become a replica is left: connections are made anew', as
   );
 });
 
+/** As a pool of what Sentinels name would be. */
+function asOfSentinels(pool: RedisPool<Redis>): RedisPool<Redis> {
+  const sentinels = [{ host: '127.0.0.1', port: 1 }];
+  return { ...pool, clientOptions: (kind) => ({ ...pool.clientOptions(kind), sentinels }) };
+}
+
+test('where Sentinels name the master, a replica is left until it is the master', async (context) => {
+  const server = await ownServer(context);
+  const admin = adminOf(server);
+  await admin.replicaof('127.0.0.1', '1');
+  const pool = testPool(server.url, { shared: 2 });
+  const l2 = redisL2({ pool: asOfSentinels(pool), connectTimeout: 200, maxReconnectDelay: 50, ...LIMITS });
+  onTestFinished(() => l2.close());
+  await expect(l2.open({ origin: 'o', onNews: () => {}, onFeedState: () => {} })).rejects.toThrow('open');
+  await admin.replicaof('NO', 'ONE');
+  await until('calls go through', () => l2.health().then(({ status }) => status === 'up'));
+});
+
+test('where Sentinels name the master, a feed of another server is made anew', async (context) => {
+  const [server, other] = [await ownServer(context), await ownServer(context)];
+  const urls = { exclusive: other.url, shared: server.url };
+  const pool = redisPool<Redis>({ client: (own, kind) => new Redis(urls[kind], own) });
+  onTestFinished(() => pool.close({ deadline: 0 }));
+  const { l2, states } = await openNode({ pool: asOfSentinels(pool), ...LIMITS, heartbeatInterval: 20 });
+  void l2.feed?.follow('n').catch(() => {});
+  await until('it is given back, and another one taken', () => pool.stats().exclusive.created > 2);
+  expect(states.at(-1)).not.toBe('alive');
+  urls.exclusive = server.url;
+  await until('it is alive', () => states.at(-1) === 'alive');
+});
+
 test('nobody answers: open rejects with the reason, and calls work when somebody does', async (context) => {
   const server = await ownServer(context);
   await server.kill();
