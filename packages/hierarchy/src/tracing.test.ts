@@ -194,7 +194,7 @@ describe('tierwise:feed', () => {
     await settle();
     const heard: unknown[] = [];
     const channel: TracingChannel<unknown, object> = tracingChannel(TRACING_CHANNELS.feed);
-    const subscriber = (context: object) => {
+    const subscriber = (context: unknown) => {
       const { own, news, hierarchy } = context as FeedTrace;
       heard.push(hierarchy === n2.cache ? ['n2', own, news, n2.cache.peek('k')] : ['n1', own, news]);
     };
