@@ -4,7 +4,7 @@ import { now, type Read, type Value } from './history.js';
 import { ALL_KEYS, pickKey, pickKeys, tagsOf } from './keys.js';
 import type { FromNode, NodeConfig, NodeLog, ToNode } from './node-protocol.js';
 import { Random } from './random.js';
-import type { ReadCall, Subject, SubjectModule } from './subject.js';
+import { type ReadCall, type Subject, type SubjectModule, sharesClock } from './subject.js';
 
 const READERS = 3;
 const LONGEST_PAUSE_MS = 8;
@@ -143,7 +143,7 @@ function shiftWallClock(aheadMs: number): void {
 }
 
 process.on('disconnect', () => process.exit());
-if (config.l2.kind !== 'embedded') shiftWallClock(config.clockAheadMs);
+if (!sharesClock(config.l2)) shiftWallClock(config.clockAheadMs);
 for (const name of config.breaks) await breakFence(name);
 const { open } = (await import(config.subject)) as SubjectModule;
 watchForStalls();

@@ -20,6 +20,9 @@ export function report(outcome: Outcome): string {
     `invalidations   ${operations.length} (${counts(operations.map(({ kind }) => kind))})`,
     `                ${attempts.length} attempts (${counts(attempts.map((attempt) => attempt.outcome))}), ${deferred.length} of them deferred`,
     `faults          ${[...faults].map(([kind, count]) => `${kind} ${count}`).join(', ') || 'none'}`,
+    ...(outcome.steps === undefined
+      ? []
+      : [`migration       ${[...outcome.steps].map(([what, count]) => `${what} ${count}`).join(', ')}`]),
     `stale reads     same node: ${staleness(judgement.sameNode)}`,
     `                other nodes, undisturbed: ${staleness(judgement.otherNodes.undisturbed)}`,
     `                other nodes, deaf or disturbed: ${staleness(judgement.otherNodes.disturbed)}`,

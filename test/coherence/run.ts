@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isTold, type Judgement, judge, type Limits } from './checker.js';
 import { type FaultKind, Faults, possibleFaults } from './faults.js';
 import { type Disturbance, type History, type Life, now, type Operation, type Read } from './history.js';
+import type { Steps } from './migration.js';
 import { NodeHandle } from './node-handle.js';
 import { Random } from './random.js';
 import { Source } from './source.js';
@@ -37,6 +38,8 @@ export interface Outcome {
   readonly judgement: Judgement;
   readonly loads: number;
   readonly faults: ReadonlyMap<FaultKind, number>;
+  /** Where the store was on its way to another one: what was done. */
+  readonly steps: Steps | undefined;
   /** Nodes that ended by themselves. */
   readonly crashed: readonly string[];
 }
@@ -84,14 +87,19 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
   );
   const faults = new Faults(store, nodes, limits.silence);
   const writer = new Writer(nodes, source, options.longestPauseMs ?? LONGEST_PAUSE_MS);
+  let steps: Steps | undefined;
   try {
     await Promise.all(nodes.map((node) => node.start()));
     const writing = Array.from({ length: WORKERS }, (_, index) => writer.work(random(`writer ${index}`)));
     const kinds = possibleFaults(store).filter((kind) => options.faults?.includes(kind) ?? true);
     const suffering = faults.work(random('faults'), kinds);
-    await sleep(options.durationMs);
+    const ended = sleep(options.durationMs);
+    const operating = store.operate?.(random('operator'), ended);
+    operating?.catch(() => {});
+    await ended;
     faults.stop();
     await suffering;
+    steps = await operating;
     writer.stop();
     await Promise.all(writing);
     await untilRecovered(writer.operations, lives);
@@ -113,6 +121,7 @@ export async function torture(options: TortureOptions): Promise<Outcome> {
     judgement: judge(history, limits),
     loads: source.loads,
     faults: faults.counts,
+    steps,
     crashed: nodes.filter(({ crashed }) => crashed).map((node) => node.name),
   };
 }

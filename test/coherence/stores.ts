@@ -6,8 +6,9 @@ import { startRedisCluster, type TestRedisCluster } from '../support/redis-clust
 import { startSentinels } from '../support/redis-sentinel.js';
 import { startRedisServer, type TestRedisServer } from '../support/redis-server.js';
 import { pickKey } from './keys.js';
+import { operate, type Steps } from './migration.js';
 import type { Random } from './random.js';
-import { type L2Place, NAMESPACE } from './subject.js';
+import { type L2Place, type MigrationPlace, NAMESPACE } from './subject.js';
 
 /** The second tier of a run, and what stands between it and each node. */
 export interface Store {
@@ -22,6 +23,8 @@ export interface Store {
    * begun, and when all keys have been moved. @returns whether it was moved: not in the middle of a failover.
    */
   readonly moveSlot?: (random: Random, meanwhile: () => Promise<void>) => Promise<boolean>;
+  /** Where the store is on its way to another one, moves it there and back until `ended`, then for good. @returns what was done. */
+  readonly operate?: (random: Random, ended: Promise<void>) => Promise<Steps>;
   stop(): Promise<void>;
 }
 
@@ -32,6 +35,8 @@ export const STORES: Readonly<Record<string, (nodes: number, random: Random) => 
   cluster,
   sentinel,
   embedded,
+  'embedded-to-redis': embeddedToRedis,
+  'redis-to-cluster': redisToCluster,
 };
 
 /** What the network takes anyway, in milliseconds, each chunk for itself. */
@@ -180,4 +185,50 @@ async function embedded(nodes: number): Promise<Store> {
     servers: [],
     stop: () => rm(dir, { recursive: true, force: true }),
   };
+}
+
+/** Each node has its own ways to both; who operates has better ones. */
+function migrating(store: Omit<Store, 'places'>, places: readonly MigrationPlace[], own: MigrationPlace): Store {
+  return { ...store, places, operate: (random, ended) => operate(own, random, ended) };
+}
+
+async function embeddedToRedis(nodes: number, random: Random): Promise<Store> {
+  const [old, young] = await Promise.all([embedded(nodes), startRedisServer()]);
+  const server = started(young);
+  const from = old.places[0] as L2Place;
+  const placeOf = (network: Network): MigrationPlace => ({
+    kind: 'migration',
+    from,
+    to: { kind: 'redis', port: network.portTo(server) },
+  });
+  const stop = () => Promise.all([old.stop(), server.stop()]);
+  const store = await networked(nodes, random, [server], placeOf, stop);
+  return migrating(store, store.networks.map(placeOf), {
+    kind: 'migration',
+    from,
+    to: { kind: 'redis', port: server.port },
+  });
+}
+
+/** Three masters without replicas: what they lose is lost. */
+async function redisToCluster(nodes: number, random: Random): Promise<Store> {
+  const [old, young] = await Promise.all([startRedisServer(), startRedisCluster({ masters: 3 })]);
+  const [server, cluster] = [started(old), started(young)];
+  const masters = cluster.masters.map((master) => master.server);
+  const placeOf = (network: Network): MigrationPlace => {
+    const { natMap } = network;
+    const places = masters.map((master) => ({ host: '127.0.0.1', port: network.portTo(master) }));
+    return {
+      kind: 'migration',
+      from: { kind: 'redis', port: network.portTo(server) },
+      to: { kind: 'cluster', nodes: places, natMap },
+    };
+  };
+  const stop = () => Promise.all([server.stop(), cluster.stop()]);
+  const store = await networked(nodes, random, [server, ...masters], placeOf, stop);
+  return migrating({ ...store, moveSlot: moving(cluster) }, store.networks.map(placeOf), {
+    kind: 'migration',
+    from: { kind: 'redis', port: server.port },
+    to: { kind: 'cluster', nodes: cluster.addresses, natMap: {} },
+  });
 }

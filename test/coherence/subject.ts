@@ -21,7 +21,21 @@ export type L2Place =
       readonly natMap: NatMap;
     }
   /** In a folder. */
-  | { readonly kind: 'embedded'; readonly dir: string };
+  | { readonly kind: 'embedded'; readonly dir: string }
+  | MigrationPlace;
+
+/** On the way from one place to another. */
+export interface MigrationPlace {
+  readonly kind: 'migration';
+  readonly from: L2Place;
+  readonly to: L2Place;
+}
+
+/** Whether the processes that share a place have to agree on the time, as those of one machine do. */
+export function sharesClock(place: L2Place): boolean {
+  if (place.kind === 'migration') return sharesClock(place.from) || sharesClock(place.to);
+  return place.kind === 'embedded';
+}
 
 /** What a node is given to build what is tested. */
 export interface SubjectContext {

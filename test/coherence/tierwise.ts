@@ -1,19 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHierarchy } from '@tierwise/hierarchy';
 import { fileJournal } from '@tierwise/journal';
-import type { L2 } from '@tierwise/l2';
-import { embeddedL2 } from '@tierwise/l2-embedded';
-import { type RedisL2Options, redisL2 } from '@tierwise/l2-redis';
-import { redisPool } from '@tierwise/pools/redis';
-import { Redis } from 'ioredis';
 import type { Limits } from './checker.js';
 import type { Value } from './history.js';
-import { type L2Place, NAMESPACE, type Order, type Subject, type SubjectContext, TTL_MS } from './subject.js';
+import { COMMAND_MS, HEARTBEAT_MS, secondTier } from './second-tier.js';
+import { NAMESPACE, type Order, type Subject, type SubjectContext, TTL_MS } from './subject.js';
 
 /** Short ones, so that a run of seconds sees everything that depends on them. */
 const MAX_STALENESS_MS = 1_500;
-const HEARTBEAT_MS = 300;
-const COMMAND_MS = 500;
 const LEASE_MS = 1_000;
 
 export const name = 'tierwise';
@@ -100,34 +94,4 @@ export async function open(context: SubjectContext): Promise<Subject> {
         return;
     }
   }
-}
-
-function secondTier(place: L2Place, now: () => number): L2 {
-  if (place.kind === 'embedded') return embeddedL2({ dir: place.dir, callTimeout: 2 * COMMAND_MS });
-  return redisL2({
-    ...whereOf(place),
-    commandTimeout: COMMAND_MS,
-    connectTimeout: COMMAND_MS,
-    maxReconnectDelay: 300,
-    heartbeatInterval: HEARTBEAT_MS,
-    now,
-  });
-}
-
-function whereOf(place: Exclude<L2Place, { kind: 'embedded' }>): RedisL2Options {
-  switch (place.kind) {
-    case 'redis': {
-      const url = `redis://127.0.0.1:${place.port}`;
-      return place.pooled === undefined ? { url, tracking: place.tracking } : { pool: poolTo(url, place.pooled) };
-    }
-    case 'cluster':
-      return { cluster: { nodes: place.nodes, natMap: place.natMap } };
-    case 'sentinel':
-      return { sentinel: { sentinels: place.sentinels, name: place.name, natMap: place.natMap } };
-  }
-}
-
-function poolTo(url: string, shared: number): NonNullable<RedisL2Options['pool']> {
-  // A shared connection that owes an answer is silent for as long as one of the L2's own may be.
-  return redisPool<Redis>({ client: (own) => new Redis(url, own), shared, connectTimeout: COMMAND_MS, silence: 2_000 });
 }

@@ -44,9 +44,18 @@ export class Fills {
     const paired = stored.filter((index) => seconds[index] !== undefined);
     const others = stored.filter((index) => seconds[index] === undefined).map((index) => fills[index]?.key ?? '');
     const second = paired.map((index) => ({ ...(fills[index] as L2Write), lease: seconds[index] }));
+    const refused = [...fills.keys()].filter((index) => written[index]?.status !== 'stored');
     const both = await Promise.all([
       second.length > 0 ? this.#tried(follower, stores[follower].write(namespace, second, options)) : undefined,
       others.length > 0 ? this.#tried(follower, stores[follower].delete(namespace, others, options)) : undefined,
+      // It may be a lease of the follower alone, got while that one was the lead: nobody is to wait for its end.
+      ...refused.map((index) => {
+        const { key, lease = '' } = fills[index] as L2Write;
+        return this.#tried(
+          follower,
+          stores[follower].leases?.release(namespace, key, seconds[index] ?? lease, options),
+        );
+      }),
     ]);
     for (const [at, index] of paired.entries()) {
       const answer = outerWritten(backend, follower, both[0]?.[at]);
@@ -57,9 +66,9 @@ export class Fills {
   }
 
   /** The value is in the lead already: what becomes of it in the follower changes nothing but where it is found. */
-  async #tried<T>(side: Side, order: Promise<T>): Promise<T | undefined> {
+  async #tried<T>(side: Side, order: Promise<T> | undefined): Promise<T | undefined> {
     try {
-      return await this.#parts.tally.order(side, order);
+      return order && (await this.#parts.tally.order(side, order));
     } catch {
       return undefined;
     }

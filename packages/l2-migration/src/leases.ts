@@ -96,15 +96,14 @@ export class Leases implements L2Leases {
     const { calls, pairs } = this.#parts;
     this.#enter(options, namespace, [key]);
     return calls.run('release', namespace, options, async ({ duties: { lead, follower } }) => {
-      const second = pairs.second(token);
+      const second = pairs.second(token) ?? token;
       pairs.delete(token);
-      const own = lead === 'to' ? (second ?? token) : token;
-      const wasInForce = await this.#store(lead).release(namespace, key, own, options);
-      // Last, since it is by this one's news that those who wait are woken while values move.
-      if (follower !== undefined && second !== undefined) {
-        await this.#store(follower).release(namespace, key, follower === 'to' ? second : token, options);
-      }
-      return wasInForce;
+      const tokens = { from: token, to: second };
+      const wasInForce = await this.#store(lead).release(namespace, key, tokens[lead], options);
+      if (follower === undefined) return wasInForce;
+      // Last, since it is by this one's news that those who wait are woken while values move. Without a pair it may be of another phase.
+      const wasOther = await this.#store(follower).release(namespace, key, tokens[follower], options);
+      return wasInForce || wasOther;
     });
   }
 

@@ -65,7 +65,6 @@ class Migrating implements MigratingL2 {
   readonly #watch: PhaseWatch;
   readonly #calls: Calls;
   readonly #entries: Entries;
-  readonly #sample: Sample;
   #feed: FeedOfBoth | undefined;
   #closing: Promise<void> | undefined;
 
@@ -90,20 +89,20 @@ class Migrating implements MigratingL2 {
       prepare: (namespace, record) => preparation.prepare(namespace, record),
     });
     const tally = new Tally((side, error) => this.#listeners.emit('failure', { side, error }));
-    this.#sample = new Sample({
+    const sample = new Sample({
       ...{ stores, clock, random: settings.random, share: settings.compareShare, tally },
       onDifference: (difference) => this.#listeners.emit('difference', difference),
     });
     const pairs = new LeasePairs(clock);
     const calls = this.#calls;
     const fills = new Fills({ backend, stores, pairs, tally });
-    this.#entries = new Entries({ backend, stores, calls, fills, sample: this.#sample, tally });
+    this.#entries = new Entries({ backend, stores, calls, fills, sample, tally });
     if (from.leases && to.leases) this.leases = new Leases({ backend, stores, calls, pairs });
     if (from.time && to.time) this.time = new LogicalTime({ backend, stores, calls, preparation, tally });
     if (from.feed && to.feed) this.feed = { follow: (namespace, options) => this.#follow(namespace, options) };
     this.#meet = (namespace, generation) => preparation.meet(namespace, generation);
     this.migration = new Operator({
-      ...{ clock, watch: this.#watch, store: this.#store, sample: this.#sample, tally, dwell: settings.dwell },
+      ...{ clock, watch: this.#watch, store: this.#store, sample, tally, dwell: settings.dwell },
       on: (type, listener) => this.#listeners.on(type, listener),
     });
   }
@@ -140,7 +139,6 @@ class Migrating implements MigratingL2 {
     this.#watch.close();
     this.#feed?.close();
     await Promise.all([this.#stores.from.close(), this.#stores.to.close()]);
-    await this.#sample.idle();
   }
 
   read(namespace: string, keys: readonly string[], options?: L2CallOptions): Promise<L2Read[]> {

@@ -43,7 +43,14 @@ export interface Migration {
   /** What this process counted. */
   report(): MigrationReport;
   /**
-   * `moving` at 100 % → `leaving` → `to`: the old store is not asked any more. There is no way back from `to`.
+   * `moving` at 100 % → `leaving`: the new store serves alone, and the old one still hears of all that makes values invalid, so that there
+   * is a way back.
+   *
+   * @throws {@link MigrationError} `PERCENTAGE`, `PHASE`, `CONFLICT`, `UNKNOWN`
+   */
+  leave(): Promise<void>;
+  /**
+   * `leaving` → `to`, after {@link Migration.leave} if that has not been done: the old store is not asked any more. There is no way back.
    *
    * @throws {@link MigrationError} `PERCENTAGE`, `PHASE`, `CONFLICT`, `UNKNOWN`
    */
@@ -126,17 +133,21 @@ export class Operator implements Migration {
     return this.#parts.tally.report();
   }
 
-  async finish(): Promise<void> {
-    const phase = await this.refresh();
-    if (phase === 'moving') {
+  async leave(): Promise<void> {
+    if ((await this.refresh()) === 'moving') {
       if (this.percentage < 100) {
         throw new MigrationError(
           'ERR_TIERWISE_MIGRATION_PERCENTAGE',
-          `a migration is finished at 100 %, not at ${this.percentage} %`,
+          `the old store is left at 100 %, not at ${this.percentage} %`,
         );
       }
       await this.#step('moving', { phase: 'leaving' });
     }
+    this.#mustBe('leaving');
+  }
+
+  async finish(): Promise<void> {
+    if ((await this.refresh()) === 'moving') await this.leave();
     if (this.phase === 'leaving') await this.#step('leaving', { phase: 'to' });
     this.#mustBe('to');
     // Whoever starts when the old store has gone has nothing else to go by.

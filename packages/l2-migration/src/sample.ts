@@ -65,11 +65,6 @@ export class Sample {
       });
   }
 
-  /** Resolves when nothing is being compared behind. */
-  async idle(): Promise<void> {
-    await this.#comparing;
-  }
-
   /** Compares up to so many of the keys that this process used of late, chosen at random. */
   async compare(most: number): Promise<Comparison> {
     const chosen = pick([...this.#recent.values()], most, this.#parts.random);
@@ -97,11 +92,8 @@ export class Sample {
     let differences = await this.#differencesOf(namespace, keys);
     if (differences.length > 0) {
       await pause(clock, SECOND_LOOK_MS);
-      const again = await this.#differencesOf(
-        namespace,
-        differences.map(({ key }) => key),
-      );
-      differences = again;
+      const doubtful = differences.map(({ key }) => key);
+      differences = await this.#differencesOf(namespace, doubtful);
     }
     tally.compared += keys.length;
     tally.equal += keys.length - differences.length;

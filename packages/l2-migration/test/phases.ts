@@ -1,5 +1,4 @@
 import type { L2 } from '@tierwise/l2';
-import type { MigrationClock } from '../src/clock.js';
 import { type MigratingL2, migrateL2 } from '../src/index.js';
 import type { MigrateL2Options } from '../src/options.js';
 import type { MigrationPhase } from '../src/phase.js';
@@ -13,8 +12,14 @@ export async function opened<T extends L2>(l2: T, origin = 'operator'): Promise<
 }
 
 /** Puts the record of a phase where nodes will find it. */
-export async function putRecord(from: L2, phase: MigrationPhase, percentage: number, epoch = 7): Promise<void> {
-  const { namespace } = new RecordStore({ from, to: from }, 'default');
+export async function putRecord(
+  from: L2,
+  phase: MigrationPhase,
+  percentage: number,
+  epoch = 7,
+  id = 'default',
+): Promise<void> {
+  const { namespace } = new RecordStore({ from, to: from }, id);
   const bytes = encodeRecord({ epoch, run: 'run', phase, percentage });
   const [written] = await from.write(namespace, [{ key: 'record', bytes, freshMs: 600_000, keepMs: 600_000 }]);
   if (written?.status !== 'stored') throw new Error('the record was not stored');
@@ -23,21 +28,4 @@ export async function putRecord(from: L2, phase: MigrationPhase, percentage: num
 /** A migration with times short enough for tests. */
 export function quick(from: L2, to: L2, more: Partial<MigrateL2Options> = {}): MigratingL2 {
   return migrateL2({ from, to, trustFor: 600, callTimeout: 5_000, compareShare: 0, ...more });
-}
-
-/** A clock whose timers run in no time, each in a turn of its own. */
-export function hurriedClock(): MigrationClock & { readonly waited: number[] } {
-  let now = 0;
-  const waited: number[] = [];
-  return {
-    waited,
-    now: () => now,
-    setTimer: (task, ms) =>
-      setTimeout(() => {
-        now += ms;
-        waited.push(ms);
-        task();
-      }, 0),
-    clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
-  };
 }
