@@ -1,13 +1,15 @@
 /**
  * Hit ratios of L1's policy beside others and the optimum, by the number of places.
  *
- *   node bench/dist/traces/index.js [--json FILE]
+ *   node bench/dist/traces/index.js [--json FILE] [--plot FILE]
  *
  * On the traces of the folder `TIERWISE_TRACES` (`NAME.u32le.gz`, one little-endian uint32 per access), or else on a made-up one. Every run comes
  * to the same figures: nothing depends on the machine.
  */
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { plotOf } from './plot.js';
 import { CONTESTANTS, hitRatios } from './simulate.js';
 import { readTraces, type Trace, zipfTrace } from './trace.js';
 
@@ -58,8 +60,9 @@ function madeUp(): Trace {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({ options: { json: { type: 'string' }, plot: { type: 'string' } } });
   const results = await measureTraces();
   for (const result of results) console.log(tableOf(result));
-  const [option, file] = process.argv.slice(2);
-  if (option === '--json' && file !== undefined) await writeFile(file, JSON.stringify(results));
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  if (values.plot !== undefined) await writeFile(values.plot, plotOf(results));
 }
