@@ -15,14 +15,16 @@ export class Crew {
     this.#workers = workers;
   }
 
-  /** Starts them, and has the first one fill Redis. */
+  /** Starts them, has the first one fill Redis, and all of them their memory. */
   static async open(size: number, name: string, context: Context): Promise<Crew> {
     const workers = Array.from({ length: size }, (_, seed) =>
       fork(WORKER, { serialization: 'advanced', execArgv: argumentsOf(seed) }),
     );
     const crew = new Crew(workers);
-    await Promise.all(workers.map((worker, seed) => ask(worker, { do: 'open', name, context, seed })));
+    // One after the other: all of them starting at once would take so long that connecting runs into the time limits.
+    for (const [seed, worker] of workers.entries()) await ask(worker, { do: 'open', name, context, seed });
     await ask(workers[0] as ChildProcess, { do: 'fill' });
+    await Promise.all(workers.map((worker) => ask(worker, { do: 'warm' })));
     return crew;
   }
 

@@ -2,9 +2,9 @@ import type { Cache } from '../contestants/cache.js';
 import { zipfTrace } from '../traces/trace.js';
 import { sample } from '../values.js';
 
-export const KEYS = 10_000;
+export const KEYS = 2_000;
 /** Half of the keys: so all tiers have something to do. */
-export const L1_ENTRIES = 5_000;
+export const L1_ENTRIES = 1_000;
 /** Each process has so many operations under way at any time. */
 export const CALLERS = 16;
 /** One operation of so many is a write. */

@@ -8,7 +8,10 @@ import { KEYS, keyOf, L1_ENTRIES, mixedLoad, type Work, type Writable } from './
 /** What a worker is told. Each order is answered once. */
 export type WorkerOrder =
   | { readonly do: 'open'; readonly name: string; readonly context: Context; readonly seed: number }
+  /** Stores all keys. */
   | { readonly do: 'fill' }
+  /** Reads the most popular keys, the least popular of them first: the state that its memory is in after a while. */
+  | { readonly do: 'warm' }
   | { readonly do: 'work'; readonly budgetMs: number }
   | { readonly do: 'set'; readonly value: string }
   /** Reads the watched key until it has this value. */
@@ -46,6 +49,12 @@ async function obey(order: WorkerOrder): Promise<WorkerReport> {
       await forEach(
         Array.from({ length: KEYS }, (_, index) => keyOf(index)),
         (key) => opened().set(key, sample('1 KB')),
+      );
+      return {};
+    case 'warm':
+      await forEach(
+        Array.from({ length: L1_ENTRIES }, (_, index) => keyOf(L1_ENTRIES - 1 - index)),
+        (key) => opened().getOrSet(key, async () => sample('1 KB')),
       );
       return {};
     case 'work':
