@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { Agent, getGlobalDispatcher, request, setGlobalDispatcher, Request as UndiciRequest, upgrade } from 'undici';
 import { expect, it, onTestFinished } from 'vitest';
 import { originServer } from '../../test/origin-server.js';
+import { PoolClosedError } from '../index.js';
 import { type HttpPool, httpPool } from './index.js';
 
 function open(): HttpPool {
@@ -115,4 +116,30 @@ it('is a dispatcher like any: stream, pipeline, upgrade, interceptors, the globa
   setGlobalDispatcher(dispatcher);
   expect(await (await request(origin.url, { method: 'POST', body: 'e' })).body.text()).toBe('undefined: e');
   expect(pool.stats()[origin.url]).toMatchObject({ borrowed: 0, waiting: 0, statuses: { '2xx': 4 } });
+});
+
+it.each(['close', 'destroy'] as const)('%s of the dispatcher closes the pool', async (how) => {
+  const origin = await echo();
+  const pool = open();
+  await (await pool.fetch(origin.url)).text();
+  const ended = new Promise<void>((resolve) => pool.dispatcher[how](resolve));
+  await ended;
+  await pool.dispatcher[how]();
+  await expect(pool.request(origin.url)).rejects.toThrow(PoolClosedError);
+  await pool.close();
+  expect(origin.hits.length).toBe(1);
+  expect(pool.stats()[origin.url]?.size).toBe(0);
+});
+
+it('destroy of the dispatcher does not wait for what is under way', async () => {
+  const pool = open();
+  let reached = (): void => {};
+  const asked = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const origin = await originServer(() => reached());
+  const call = pool.request(origin.url).catch((error) => error);
+  await asked;
+  await pool.dispatcher.destroy();
+  expect(await call).toBeInstanceOf(PoolClosedError);
 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { expect, it, onTestFinished } from 'vitest';
 import { DrivenClock } from '../../test/driven-clock.js';
 import { originServer } from '../../test/origin-server.js';
@@ -221,6 +222,24 @@ it('opens the breaker of an origin that fails, lets one request find out, and cl
   expect(turns).toEqual(states.map((state) => `http ${origin.url}: ${state}`));
 });
 
+const failing = async function* () {
+  yield 'half';
+  throw new Error('the caller’s body');
+};
+
+it.each([
+  ['a header that cannot be', { headers: { a: 'b\r\nc' } }],
+  ['a method that is none', { method: 'NO SUCH' }],
+  ['a body that fails', { method: 'PUT', body: Readable.from(failing()) }],
+  ['a body that is shorter than its length', { method: 'PUT', body: 'x', headers: { 'content-length': '2' } }],
+])('what its callers do wrong says nothing of an origin, and is not tried again: %s', async (_what, options) => {
+  const origin = await originServer((request, response) => void request.resume().on('end', () => response.end()));
+  const pool = open({ breaker: { failures: 1, openMs: 1_000 }, retry: { firstMs: 0 } });
+  await expect(pool.request(origin.url, options as never)).rejects.toThrow();
+  expect(pool.stats()[origin.url]).toMatchObject({ borrowed: 0, waiting: 0, retries: 0, breaker: 'closed' });
+  expect((await pool.request(origin.url)).statusCode).toBe(200);
+});
+
 it('lets another request find out when the one that was to do so is aborted', async () => {
   const { origin, held, reached } = await heldOrigin();
   const clock = new DrivenClock();
@@ -276,6 +295,37 @@ it('loses only what is under way when all sockets are reset, and counts on exact
   const outcomes = await Promise.all(calls);
   expect(outcomes.filter((outcome) => outcome === 'lost').length).toBe(4);
   expect(pool.stats()[origin.url]).toMatchObject({ borrowed: 0, waiting: 0, errors: { lost: 4 } });
+});
+
+it('loses only what is under way, under load and whenever sockets are reset', async () => {
+  const origin = await originServer((_request, response) => void setImmediate(() => response.end('x')));
+  const pool = open({ connections: 4, retry: false, breaker: false });
+  const counts = { well: 0, lost: 0 };
+  const load = async (): Promise<void> => {
+    for (let round = 0; round < 30; round++) {
+      try {
+        await (await pool.request(origin.url)).body.text();
+        counts.well++;
+      } catch {
+        counts.lost++;
+      }
+    }
+  };
+  const loads = Promise.all(Array.from({ length: 20 }, load));
+  for (let resets = 1; resets <= 3; resets++) {
+    while (counts.well < resets * 100) await new Promise((resolve) => setImmediate(resolve));
+    for (const socket of origin.sockets) socket.resetAndDestroy();
+  }
+  await loads;
+  expect(counts.lost).toBeGreaterThan(0);
+  expect(counts.lost).toBeLessThanOrEqual(3 * 4);
+  expect(counts.well + counts.lost).toBe(600);
+  const stats = pool.stats()[origin.url] ?? expect.fail();
+  // A reset may come when a connection has only just been made: that request has never been on it.
+  expect(stats).toMatchObject({ borrowed: 0, waiting: 0, hold: { count: 600 - stats.errors.connect } });
+  expect(stats.errors.lost + stats.errors.connect).toBe(counts.lost);
+  expect(stats.destroyed.lost).toBeGreaterThanOrEqual(3);
+  expect(stats.created - Object.values(stats.destroyed).reduce((sum, count) => sum + count, 0)).toBe(stats.size);
 });
 
 it('ends with exact counts after 2,000 requests of which many are cancelled at random', async () => {

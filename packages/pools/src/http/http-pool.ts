@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { PoolClosedError } from '../errors.js';
 import { PoolEvents } from '../events.js';
 import type { PoolListener } from '../observed.js';
+import { ComposedDispatcher } from './composed-dispatcher.js';
 import { countingConnector } from './connector.js';
 import { type Fetch, fetchThrough } from './fetch.js';
 import { closing, type LimitContext, limiting } from './limit.js';
@@ -23,7 +24,7 @@ export interface HttpPool {
   readonly fetch: Fetch;
   /** As undici's `request`, whose errors come without a wrapping. */
   readonly request: typeof undiciRequest;
-  /** For whatever takes one of undici's dispatchers. */
+  /** For whatever takes one of undici's dispatchers. Its `close` and `destroy` close the pool. */
   readonly dispatcher: Dispatcher;
   /** By origin. */
   stats(): Readonly<Record<string, OriginStats>>;
@@ -76,7 +77,7 @@ class UndiciPool implements HttpPool {
       originOf: (name) => this.#origin(name),
       isClosed: () => this.#closing !== undefined,
     };
-    const dispatcher = this.#agent.compose(
+    const interceptors = [
       limiting(limits),
       retrying({
         clock: this.#clock,
@@ -94,6 +95,9 @@ class UndiciPool implements HttpPool {
       }),
       ...(options.cache?.interceptors() ?? []),
       closing(limits),
+    ];
+    const dispatcher = new ComposedDispatcher(this.#agent, interceptors, (deadline) =>
+      this.close(deadline === undefined ? {} : { deadline }),
     );
     this.dispatcher = dispatcher;
     this.fetch = fetchThrough(dispatcher);

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.js';
 import { PoolClosedError, PoolExhaustedError, PoolTimeoutError } from '../errors.js';
 import type { PoolErrorKind } from '../observed.js';
 import { BreakerOpenError } from './breaker-open-error.js';
+import { isCallersMistake } from './callers-mistake.js';
 import { NO_CONTROLLER } from './no-controller.js';
 import type { Origin } from './origin.js';
 import { originName } from './origin-name.js';
@@ -119,11 +120,11 @@ class Tracked implements Handler {
   }
 
   onResponseError(controller: Controller, error: Error): void {
-    const kind = this.#given === undefined ? kindOf(error, this.#startedAt !== undefined) : undefined;
-    const ours = kind === undefined || kind === 'aborted' || kind === 'closed';
+    const kind = kindOf(error, this.#startedAt !== undefined);
+    const ours = this.#given !== undefined || kind === undefined || kind === 'aborted' || kind === 'closed';
     this.settle(ours ? undefined : false);
-    if (kind === undefined) return;
-    this.#origin.failed(kind, error);
+    if (this.#given !== undefined) return;
+    if (kind !== undefined) this.#origin.failed(kind, error);
     this.#handler.onResponseError?.(controller, error);
   }
 
@@ -150,11 +151,13 @@ class Tracked implements Handler {
   }
 }
 
-function kindOf(error: Error, started: boolean): PoolErrorKind {
+/** @returns `undefined` for what is nobody's fault but the caller's. */
+function kindOf(error: Error, started: boolean): PoolErrorKind | undefined {
   const code = (error as { code?: unknown }).code;
   if (error.name === 'AbortError' || code === 'UND_ERR_ABORTED') return 'aborted';
   if (error.name === 'TimeoutError' && code !== 'ETIMEDOUT') return 'aborted';
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return 'timeout';
   if (code === 'UND_ERR_CLOSED' || code === 'UND_ERR_DESTROYED') return 'closed';
+  if (isCallersMistake(error)) return undefined;
   return started ? 'lost' : 'connect';
 }

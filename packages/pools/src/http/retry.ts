@@ -1,6 +1,7 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.js';
 import { PoolError } from '../errors.js';
+import { isCallersMistake } from './callers-mistake.js';
 import { originName } from './origin-name.js';
 import { RelayController } from './relay-controller.js';
 import { retryAfterMs } from './retry-after.js';
@@ -107,10 +108,9 @@ class RetryHandler implements Handler {
   }
 
   onResponseError(_: Controller, error: Error): void {
-    // What this pool itself refused, it would refuse again; and who went away does not wait for another try.
     const pause =
       this.#pauseMs ??
-      (this.#handedOn || this.#relay.abortedBy !== undefined || error instanceof PoolError || isAbort(error)
+      (this.#handedOn || this.#relay.abortedBy !== undefined || isFinal(error)
         ? undefined
         : this.#nextPause(undefined));
     if (pause === undefined || this.#relay.abortedBy !== undefined) this.#handler.onResponseError?.(this.#relay, error);
@@ -136,21 +136,29 @@ class RetryHandler implements Handler {
       forget();
       this.#handler.onResponseError?.(this.#relay, reason);
     };
-    const timer = clock.setTimer(() => {
-      forget();
-      this.#relay.onAbort = undefined;
-      onRetry(originName(this.#options.origin));
-      try {
-        this.#dispatch(this.#options, this);
-      } catch (error) {
-        this.#handler.onResponseError?.(this.#relay, error as Error);
-      }
-    }, pauseMs);
+    const timer = clock.setTimer(
+      () => {
+        forget();
+        this.#relay.onAbort = undefined;
+        onRetry(originName(this.#options.origin));
+        try {
+          this.#dispatch(this.#options, this);
+        } catch (error) {
+          this.#handler.onResponseError?.(this.#relay, error as Error);
+        }
+      },
+      pauseMs,
+      true,
+    );
     const forget = onPause(giveUp);
     this.#relay.onAbort = giveUp;
   }
 }
 
-function isAbort(error: Error): boolean {
-  return error.name === 'AbortError' || (error as { code?: unknown }).code === 'UND_ERR_ABORTED';
+/** What this pool itself refused, it would refuse again; and who went away does not wait for another try. */
+function isFinal(error: Error): boolean {
+  const code: unknown = Reflect.get(error, 'code');
+  return (
+    error instanceof PoolError || error.name === 'AbortError' || code === 'UND_ERR_ABORTED' || isCallersMistake(error)
+  );
 }
