@@ -66,7 +66,6 @@ export async function connected<C extends RedisConnection>(
     last = error;
   });
   client.on('close', ended);
-  client.on('end', ended);
   signal.addEventListener('abort', () => client.disconnect(), { once: true });
   try {
     await client.connect();

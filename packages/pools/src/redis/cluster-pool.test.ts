@@ -100,11 +100,39 @@ test('CLIENT KILL under load fails only the calls in flight, and loses no count'
   for (const stats of Object.values(pool.stats().exclusive)) expect(stats).toMatchObject({ borrowed: 0, waiting: 0 });
 });
 
+test('all connections are heard of under their names, of masters too that are met later, until nobody listens', async (context) => {
+  if (!servers) return context.skip();
+  const pool = open();
+  const names: string[] = [];
+  const off = pool.on(({ type, pool: name }) => type === 'created' && names.push(name));
+  const late: string[] = [];
+  await pool.exclusive(KEY_A, (client) => client.ping());
+  const ports = servers.masters.map(({ port }) => `redis.127.0.0.1:${port}`);
+  expect(names).toEqual(['redis.shared', expect.stringMatching(/^redis\.127\.0\.0\.1:\d+$/)]);
+  expect(ports).toContain(names[1]);
+  const offSecond = pool.on(({ pool: name }) => late.push(name));
+  await pool.exclusive(KEY_A, (client) => client.ping());
+  expect(late.every((name) => name === names[1])).toBe(true);
+  expect(late.length).toBeGreaterThan(0);
+  off();
+  offSecond();
+  await pool.exclusive(KEY_B, (client) => client.ping());
+  expect(names).toHaveLength(2);
+});
+
+test('an aborted signal borrows nothing', async () => {
+  const pool = open();
+  const signal = AbortSignal.abort(new Error('no'));
+  await expect(pool.exclusive(KEY_A, (client) => client.ping(), { signal })).rejects.toThrow('no');
+  expect(pool.stats()).toMatchObject({ shared: { created: 0 }, exclusive: {} });
+});
+
 test('a closed pool lends nothing, and one whose Cluster is not there says so', async (context) => {
   if (!servers) return context.skip();
   const pool = open();
   await pool.exclusive(KEY_A, (client) => client.ping());
   await pool.close();
+  expect(pool.stats().shared).toMatchObject({ size: 0, destroyed: { discarded: 1, abandoned: 0 } });
   await expect(pool.exclusive(KEY_A, (client) => client.ping())).rejects.toThrow(PoolClosedError);
   expect(Object.values(pool.stats().exclusive).map(({ size }) => size)).toEqual([0]);
   const nowhere = redisClusterPool({ client: (own) => new Cluster([{ host: '127.0.0.1', port: 1 }], own) });

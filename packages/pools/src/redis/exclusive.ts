@@ -44,7 +44,7 @@ export async function lend<C extends RedisConnection, R>(
 /** Forgets what was watched. Within MULTI the answer is `QUEUED`: such a connection is not for others, nor is that of a subscriber. */
 async function isClean(client: RedisConnection): Promise<boolean> {
   try {
-    return !isSubscriber(client) && isOpen(client) && (await client.unwatch()) === 'OK';
+    return !isSubscriber(client) && (await client.unwatch()) === 'OK';
   } catch {
     return false;
   }

@@ -136,6 +136,16 @@ test('close lets exclusive borrowers and shared calls end until its deadline, an
   await expect(pool.shared((client) => client.ping())).rejects.toThrow(PoolClosedError);
   await expect(pool.lanes[0]?.connection()).rejects.toThrow(PoolClosedError);
   expect(pool.stats()).toMatchObject({ shared: { size: 0, borrowed: 0 }, exclusive: { size: 0, borrowed: 0 } });
+  expect(pool.stats().shared.destroyed).toMatchObject({ discarded: 1, abandoned: 0 });
+});
+
+test('who does not give back by the deadline of close is left behind', async () => {
+  const pool = open();
+  const held = expect(pool.exclusive((client) => client.blpop(`nothing ${process.pid}`, 0))).rejects.toThrow();
+  while (pool.stats().exclusive.borrowed === 0) await new Promise((resolve) => setImmediate(resolve));
+  await pool.close({ deadline: 5 });
+  await held;
+  expect(pool.stats().exclusive).toMatchObject({ size: 0, borrowed: 0, destroyed: { abandoned: 1 } });
 });
 
 test('a shared connection that is being made when the pool is closed is ended', async () => {
@@ -159,6 +169,27 @@ test('an aborted signal borrows nothing; one that is aborted while waiting leave
   });
   expect(isCalled).toBe(false);
   expect(pool.stats().exclusive).toMatchObject({ waiting: 0, borrowed: 0, idle: 1 });
+});
+
+test('a signal that is aborted at once, though a connection is idle, has nothing called', async () => {
+  const pool = open();
+  await pool.exclusive((client) => client.ping());
+  const abort = new AbortController();
+  let isCalled = false;
+  const call = expect(pool.exclusive(() => (isCalled = true), { signal: abort.signal })).rejects.toThrow('no');
+  abort.abort(new Error('no'));
+  await call;
+  expect(isCalled).toBe(false);
+  expect(pool.stats().exclusive.borrowed).toBe(0);
+});
+
+test('a shared connection that was lost is out of the pool at once', async () => {
+  const pool = open();
+  const client = await pool.shared((each) => each);
+  client.disconnect();
+  while (client.status !== 'end') await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(pool.stats().shared).toMatchObject({ size: 0, borrowed: 0, destroyed: { lost: 1 } });
 });
 
 test('a signal that is aborted when all is done ends nothing', async () => {

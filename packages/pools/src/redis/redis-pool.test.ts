@@ -44,7 +44,8 @@ async function killAll(): Promise<number> {
 }
 
 test('shared calls spread over the connections by what is under way on them', async () => {
-  const pool = open({ shared: 2 });
+  // The limit of exclusive connections is another one.
+  const pool = open({ shared: 2, max: 1 });
   const clients = new Set<Redis>();
   const note = async (client: Redis): Promise<unknown> => {
     clients.add(client);

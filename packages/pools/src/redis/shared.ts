@@ -92,7 +92,6 @@ export class SharedLanes<C extends RedisConnection> {
   }
 
   async use<R>(fn: (client: C) => R | Promise<R>): Promise<R> {
-    if (this.#closed) throw new PoolClosedError(this.#pool.name);
     const lane = this.#leastLoaded();
     lane.calls++;
     try {
