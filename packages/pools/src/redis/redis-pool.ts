@@ -14,7 +14,10 @@ export interface RedisPoolOptions<C extends RedisConnection> extends PoolLimits 
    * Sentinel. For Cluster, see {@link redisClusterPool}. `kind` says what the client is for.
    */
   readonly client: (options: PooledClientOptions, kind: 'shared' | 'exclusive') => C;
-  /** How many shared connections there may be, 1 to 1,000. One is enough for most loads. Default: 1. */
+  /**
+   * How many shared connections there may be, 1 to 1,000. One is enough where values are small: `bench/src/redis-pool.ts` found no gain on loopback by
+   * more. Two to four pay where large answers (hundreds of KiB) would hold small ones up. Redis keeps no order between them. Default: 1.
+   */
   readonly shared?: number | undefined;
   /** How long a shared connection may owe an answer before it counts as dead, in milliseconds. Default: 10,000. */
   readonly silence?: number | undefined;
