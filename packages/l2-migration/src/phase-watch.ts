@@ -79,7 +79,8 @@ export class PhaseWatch {
 
   /** The record that may be acted upon, at once if there is one. */
   async current(): Promise<MigrationRecord> {
-    const until = this.#clock.now() + this.#settings.callTimeout;
+    // So that a call says why it failed before its time is over.
+    const until = this.#clock.now() + this.#settings.callTimeout / 2;
     for (;;) {
       if (this.#closed) throw new L2ClosedError(this.#backend);
       if (this.#known !== undefined && this.isTrusted) return this.#known.record;

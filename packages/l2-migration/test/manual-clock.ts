@@ -24,6 +24,11 @@ export class ManualClock implements MigrationClock {
     this.#timers = this.#timers.filter((each) => each !== timer);
   }
 
+  /** Timers that have not fired. */
+  get pending(): number {
+    return this.#timers.length;
+  }
+
   /** Time passes while this process stands still: no timer fires on the way. */
   freeze(ms: number): void {
     this.#now += ms;
