@@ -14,7 +14,7 @@ const GHOSTS = 2;
 
 /**
  * LIRS (Jiang and Zhang, SIGMETRICS '02): keeps those keys whose last two uses lie close together, in number of other keys used
- * between them. The recency stack holds keys, held or not, as far back as the oldest key of the low set.
+ * between them. Needs two places at least. The recency stack holds keys, held or not, as far back as the oldest key of the low set.
  */
 export function lirs(capacity: number, keys: number): Policy {
   const highSize = Math.max(1, Math.round(capacity * HIGH_SHARE));
