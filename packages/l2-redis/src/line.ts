@@ -41,9 +41,12 @@ export class Line {
 
   /**
    * Has Redis end another connection, before anything else that is sent over this one: what lies unread in that one's socket is not done
-   * any more, however long it was on its way.
+   * any more, however long it was on its way. Never rejects. @returns whether that is known to be so.
    */
-  fenceOff(id: number): void {
-    this.client.client('KILL', 'ID', id).catch(() => {});
+  fenceOff(id: number): Promise<boolean> {
+    return this.client.client('KILL', 'ID', id).then(
+      () => true,
+      () => false,
+    );
   }
 }

@@ -13,7 +13,7 @@ import type { Identity } from './server.js';
 import { SlotOrder } from './slot-order.js';
 import type { ScriptArgument, Stored, Timed, Topology, TopologyListener } from './topology.js';
 
-/** So long a connection that was lost is ended by each new one as well, in milliseconds: longer than any order may come late. */
+/** Until a lost connection is known to have been ended, each new one has it ended for so long, in milliseconds: longer than any order may come late. */
 const FENCE_MS = 60_000;
 
 /**
@@ -36,7 +36,7 @@ export class PooledTopology implements Topology {
   readonly #lanes: readonly PooledLane[];
   readonly #settings: Settings;
   readonly #order = new SlotOrder<Line>();
-  /** Connections that were lost lately, by their number, and until when they are remembered. */
+  /** Connections that were lost lately and are not known to have been ended, by their number, and until when they are remembered. */
   readonly #lost = new Map<number, number>();
   #known: KnownServer;
   /** Who answered last, by {@link Identity.run}. */
@@ -247,7 +247,7 @@ export class PooledTopology implements Topology {
       this.#lost.clear();
     }
     this.#forgetOld();
-    for (const id of this.#lost.keys()) line.fenceOff(id);
+    for (const id of this.#lost.keys()) void this.#fenceOffOver(line, id);
     line.isUsable = true;
     this.#refusal = undefined;
     if (isOther) this.#listener?.onTakeover(() => true);
@@ -259,7 +259,12 @@ export class PooledTopology implements Topology {
     if (id === undefined) return;
     this.#forgetOld();
     this.#lost.set(id, performance.now() + FENCE_MS);
-    for (const other of this.#lines()) other.fenceOff(id);
+    for (const other of this.#lines()) void this.#fenceOffOver(other, id);
+  }
+
+  async #fenceOffOver(line: Line, id: number): Promise<void> {
+    // Once Redis has ended it, no further connection has to say so. Those who were told of it meanwhile have said so themselves.
+    if (await line.fenceOff(id)) this.#lost.delete(id);
   }
 
   #forgetOld(): void {
