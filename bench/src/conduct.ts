@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContestantProcess } from './contestant-process.js';
 import { judge, type ScenarioResult } from './results.js';
@@ -20,7 +20,7 @@ export interface Effort {
  * takes to settle on the hottest of these loops.
  */
 export const FULL: Effort = { kind: 'full', rounds: { lives: 3, perLife: 7 }, measureMs: 120, warmUpMs: 500 };
-export const QUICK: Effort = { kind: 'quick', rounds: { lives: 1, perLife: 7 }, measureMs: 35, warmUpMs: 200 };
+export const QUICK: Effort = { kind: 'quick', rounds: { lives: 1, perLife: 5 }, measureMs: 35, warmUpMs: 150 };
 
 export interface Conduct {
   readonly effort: Effort;
@@ -73,12 +73,18 @@ async function withContestants(
   const folder = await mkdtemp(join(tmpdir(), 'tierwise-bench-'));
   const open: ContestantProcess[] = [];
   try {
-    for (const [index, { name }] of scenario.contestants.entries()) {
-      note(`opens ${name}`);
-      const namespace = `${scenario.id.toLowerCase()}-${index}-${process.pid}-${Date.now().toString(36)}`;
-      const context = { redisUrl, namespace, folder: join(folder, `${index}`) };
-      open.push(await ContestantProcess.open(scenario.id, name, context, profiles));
-    }
+    const waiting = [...scenario.contestants.entries()];
+    const openSome = async () => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const [index, { name }] = next;
+        note(`opens ${name}`);
+        const namespace = `${scenario.id.toLowerCase()}-${index}-${process.pid}-${Date.now().toString(36)}`;
+        const context = { redisUrl, namespace, folder: join(folder, `${index}`) };
+        open.push(await ContestantProcess.open(scenario.id, name, context, profiles));
+      }
+    };
+    // Nothing is measured meanwhile, so it may go as fast as the machine allows.
+    await Promise.all(Array.from({ length: availableParallelism() }, openSome));
     await work(open);
     // One after the other: some have something to prove when they close, which takes time.
     for (const one of open) await one.close();

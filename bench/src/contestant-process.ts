@@ -13,7 +13,7 @@ export type Order =
 export type Report = { readonly figures?: Figures } | { readonly error: string };
 
 /** After this long without an answer, beyond what a measurement takes, a contestant is given up (milliseconds). */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 180_000;
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url));
 
 /** A contestant in a process of its own. */
@@ -43,7 +43,12 @@ export class ContestantProcess {
     }
     const child = fork(CHILD, { execArgv });
     const self = new ContestantProcess(contestant, child);
-    await self.#order({ do: 'open', scenario, contestant, context }, 0);
+    try {
+      await self.#order({ do: 'open', scenario, contestant, context }, 0);
+    } catch (error) {
+      self.kill();
+      throw error;
+    }
     return self;
   }
 

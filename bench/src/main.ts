@@ -1,5 +1,6 @@
 /** `npm run bench`: runs the scenarios and says how fast we are, as ratios to the raw parts and to the peers. */
 import { mkdir } from 'node:fs/promises';
+import { availableParallelism, loadavg } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArguments, USAGE } from './arguments.js';
 import { type Conduct, conduct, FULL, QUICK } from './conduct.js';
@@ -31,6 +32,10 @@ async function bench(): Promise<void> {
 
   const redis = await provideRedis();
   process.stdout.write(`Redis: ${redis.about}\n`);
+  const [busy = 0] = loadavg();
+  if (busy > availableParallelism() / 2) {
+    process.stdout.write(`This machine is busy (load ${busy.toFixed(1)}): what is measured now says little\n`);
+  }
   const began = performance.now();
   const options = {
     effort: quick ? QUICK : FULL,

@@ -15,7 +15,7 @@ export const BENTOCACHE_OBJECTS = 'bentocache, serialize: false';
 export const LAYERED_LOADER = 'layered-loader';
 export const CACHEABLE = 'cacheable';
 export const CACHE_MANAGER = 'cache-manager';
-export const ASYNC_CACHE_DEDUPE = 'async-cache-dedupe';
+const ASYNC_CACHE_DEDUPE = 'async-cache-dedupe';
 export const ASYNC_CACHE_DEDUPE_MEMORY = 'async-cache-dedupe in memory';
 
 const ENTRANTS: readonly Entrant[] = [
