@@ -1,5 +1,5 @@
 /**
- * Takes a fence out of a built hierarchy, in this process alone, to show that the checker sees what it is there for. It reaches
+ * Takes a fence out of a built hierarchy, or a migration, in this process alone, to show that the checker sees what it is there for. It reaches
  * into modules that the package does not export: they are no part of its interface.
  */
 
@@ -7,7 +7,7 @@ type Methods = Record<string, (this: object, ...args: never[]) => unknown>;
 type Patch = (methods: Methods) => void;
 
 const BREAKS: Readonly<
-  Record<string, { module: string; patch: (exports: Record<string, { prototype: Methods }>) => void }>
+  Record<string, { entry: string; module: string; patch: (exports: Record<string, { prototype: Methods }>) => void }>
 > = {
   /** Reads and loads under way are not told of invalidations: what they found before fills L1 after. */
   doom: on('fence', 'Token', (token) => {
@@ -42,12 +42,38 @@ const BREAKS: Readonly<
   drop: on('space', 'Space', (space) => {
     space['invalidate'] = () => {};
   }),
+  /** What makes values invalid is told to one of the two stores of a migration only. */
+  follower: on(
+    'calls',
+    'Calls',
+    (calls) => {
+      const run = calls['run'] as (this: object, operation: string, ...rest: unknown[]) => unknown;
+      calls['run'] = function (this: object, operation: string, namespace: string, options: object, work: Work) {
+        const alone: Work = (route) => work({ ...route, duties: { ...route.duties, follower: undefined } });
+        return run.call(this, operation, namespace, options, ORDERS.includes(operation) ? alone : work);
+      } as Methods[string];
+    },
+    '@tierwise/l2-migration',
+  ),
+  /** What L1 holds when a migration moves on is held on. */
+  phase: on(
+    'feed',
+    'FeedOfBoth',
+    (feed) => {
+      feed['changed'] = () => {};
+    },
+    '@tierwise/l2-migration',
+  ),
 };
+
+type Work = (route: { readonly duties: object }) => unknown;
+const ORDERS: readonly string[] = ['delete', 'expire', 'advance'];
 
 export const BREAK_NAMES: readonly string[] = Object.keys(BREAKS);
 
-function on(module: string, exported: string, patch: Patch) {
+function on(module: string, exported: string, patch: Patch, entry = '@tierwise/hierarchy') {
   return {
+    entry,
     module,
     patch: (exports: Record<string, { prototype: Methods }>) => {
       const methods = exports[exported]?.prototype;
@@ -65,6 +91,6 @@ function on(module: string, exported: string, patch: Patch) {
 export async function breakFence(name: string): Promise<void> {
   const found = BREAKS[name];
   if (found === undefined) throw new Error(`there is no fence ${name}; there are ${BREAK_NAMES.join(', ')}`);
-  const entry = import.meta.resolve('@tierwise/hierarchy');
+  const entry = import.meta.resolve(found.entry);
   found.patch(await import(new URL(`./${found.module}.js`, entry).href));
 }
