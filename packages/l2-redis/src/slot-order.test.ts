@@ -96,6 +96,20 @@ test('two who wait for the same slots are sent in their order', async () => {
   expect(sent.slice(2)).toEqual(['first on a', 'second on a']);
 });
 
+test('who comes when the first of two has gone waits behind the second', async () => {
+  const { b, sent, send, answer } = setup();
+  void send('write 1', [1]);
+  void send('write 2', [2], b);
+  void send('write 3', [3], b);
+  void send('first', [1, 2]);
+  void send('second', [2, 3]);
+  await answer('write 2');
+  void send('third', [2], b);
+  expect(sent.slice(3)).toEqual(['first on a']);
+  await answer('write 3');
+  expect(sent.slice(4)).toEqual(['second on a', 'third on a']);
+});
+
 test('what has waited for too long is not sent, and holds nobody up', async () => {
   const { b, order, sent, send, answer } = setup();
   void send('write 1', [1]);
