@@ -135,12 +135,12 @@ export class Recovery {
       breaker.close();
       this.#failures = 0;
       if (trace !== undefined)
-        Object.assign(trace, { outcome: isPending() ? 'pending' : 'recovered', replayed: this.#counts });
+        Object.assign(trace, { outcome: isPending() ? 'pending' : 'recovered', replayed: { ...this.#counts } });
       if (!isPending()) this.#report();
     } catch (error) {
       this.#failures = Math.min(this.#failures + 1, 30);
       breaker.reopen();
-      if (trace !== undefined) Object.assign(trace, { outcome: 'failed', error, replayed: this.#counts });
+      if (trace !== undefined) Object.assign(trace, { outcome: 'failed', error, replayed: { ...this.#counts } });
       const { events } = this.#options;
       if (events.wants('l2-error')) events.emit({ type: 'l2-error', operation: 'recover', error });
     }

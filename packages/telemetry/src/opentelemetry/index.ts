@@ -1,1 +1,2 @@
-export {};
+export type { RedactionOptions } from '../redaction.js';
+export { type OpenTelemetryOptions, openTelemetry } from './open-telemetry.js';
