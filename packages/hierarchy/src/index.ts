@@ -6,7 +6,7 @@ export { type Clock, systemClock } from './clock.js';
 export { EncryptionKeyError, UnserializableError } from './codec/index.js';
 export { withCorrelationId } from './correlation.js';
 export type { Definition, DefinitionOptions } from './define.js';
-export type { ByteSize, Duration } from './duration.js';
+export { type ByteSize, type Duration, parseByteSize, parseDuration } from './duration.js';
 export {
   type ErrorPlace,
   HierarchyClosedError,
@@ -41,6 +41,7 @@ export type {
 export { L2SkippedError } from './l2-line.js';
 export type { Loader } from './load.js';
 export type { LoadContext, PreviousValue } from './load-context.js';
+export { nearestName } from './nearest.js';
 export type {
   EncryptionKey,
   EncryptionOptions,
