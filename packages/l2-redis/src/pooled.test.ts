@@ -149,6 +149,22 @@ test('all connections are lost with a write on its way: a deletion over a new on
   expect(await l2.read('n', ['a'])).toEqual([undefined]);
 });
 
+test('what is heard over one connection is known to all: a moment is never before what was done last', async (context) => {
+  const server = await ownServer(context);
+  const pool = testPool(server.url, { shared: 2 });
+  const { l2 } = await openNode({ pool, ...LIMITS });
+  await allUsed(pool, l2);
+  for (const busy of pool.lanes) {
+    let release = (): void => {};
+    busy.count(new Promise<void>((resolve) => (release = resolve)));
+    const [written] = await l2.write('n', [entry('a')]);
+    release();
+    await new Promise((resolve) => setImmediate(resolve));
+    const [, micros] = l2.replay?.moment('n', 'a').split(':') ?? [];
+    expect(Number(micros)).toBeGreaterThanOrEqual(written?.status === 'stored' ? written.version : Number.NaN);
+  }
+});
+
 test('CLIENT KILL of one connection fails what is in flight on it, and nothing else', async (context) => {
   const server = await ownServer(context);
   const pool = testPool(server.url, { shared: 2 });
@@ -248,6 +264,8 @@ test.each([
   server.freeze();
   const calls = ['a', 'b', 'c', 'd'].map((key) => l2.write('n', [entry(key)]));
   expect(callsOf(pool).sort()).toEqual([0, 4]);
+  // None was given up for the other.
+  expect(pool.stats().shared.created).toBe(2);
   server.thaw();
   await Promise.all(calls);
   const used = pool.lanes.find(({ calls }) => calls > 0) ?? pool.lanes[0];
