@@ -21,3 +21,11 @@ export const systemClock: MigrationClock = {
 export function pause(clock: MigrationClock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.setTimer(resolve, ms));
 }
+
+/** The same for an operator who waits: a program that does nothing else must not end before its order is carried out. */
+export function pauseAwake(clock: MigrationClock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = clock.setTimer(resolve, ms);
+    if (timer instanceof Object && 'ref' in timer && typeof timer.ref === 'function') timer.ref();
+  });
+}

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type MigrationClock, pause } from './clock.js';
+import { type MigrationClock, pauseAwake } from './clock.js';
 import { MigrationError } from './errors.js';
 import type { MigrationPhase } from './phase.js';
 import type { Known, PhaseWatch } from './phase-watch.js';
@@ -180,7 +180,7 @@ export class Operator implements Migration {
       const isPhase = change.phase !== undefined && change.phase !== expected;
       const leftMs = isPhase ? since + dwell - clock.now() : 0;
       if (leftMs > 0) {
-        await pause(clock, leftMs);
+        await pauseAwake(clock, leftMs);
         continue;
       }
       const next = { ...record, ...change, epoch: record.epoch + 1 };
@@ -190,7 +190,7 @@ export class Operator implements Migration {
         return;
       }
       // It was changed, or is being changed right now.
-      await pause(clock, 1);
+      await pauseAwake(clock, 1);
     }
   }
 
