@@ -3,11 +3,16 @@ import { shuffle, spread, summarise } from './statistics.js';
 
 describe('summarise', () => {
   it('takes the middle one of an odd number, whatever their order', () => {
-    expect(summarise([9, 1, 100])).toEqual({ median: 9, min: 1, max: 100, count: 3 });
+    expect(summarise([9, 1, 100])).toMatchObject({ median: 9, min: 1, max: 100, count: 3 });
   });
 
   it('takes the mean of the middle two of an even number', () => {
     expect(summarise([10, 2, 4, 1]).median).toBe(3);
+  });
+
+  it('takes the ends of the middle half, between two samples if need be', () => {
+    expect(summarise([1, 2, 3, 4, 5])).toMatchObject({ quarter: 2, threeQuarters: 4 });
+    expect(summarise([1, 2, 3, 5])).toMatchObject({ quarter: 1.75, threeQuarters: 3.5 });
   });
 
   it('sorts numbers as numbers, and leaves its argument as it was', () => {
@@ -22,9 +27,8 @@ describe('summarise', () => {
 });
 
 describe('spread', () => {
-  it('is the distance of the furthest sample, above or below, as a part of the median', () => {
-    expect(spread(summarise([90, 100, 150]))).toBe(0.5);
-    expect(spread(summarise([20, 100, 150]))).toBe(0.8);
+  it('is half of the middle half, as a part of the median, whatever lies outside of it', () => {
+    expect(spread(summarise([1, 80, 100, 110, 1_000]))).toBe(0.15);
   });
 
   it('of nothing but zeros is nothing', () => {

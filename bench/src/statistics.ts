@@ -1,6 +1,9 @@
 /** What several measurements of one thing come to. */
 export interface Summary {
   readonly median: number;
+  /** The ends of the middle half: a quarter of the measurements is below, a quarter above. */
+  readonly quarter: number;
+  readonly threeQuarters: number;
   readonly min: number;
   readonly max: number;
   readonly count: number;
@@ -10,12 +13,19 @@ export interface Summary {
 export function summarise(samples: readonly number[]): Summary {
   if (samples.length === 0) throw new RangeError('nothing was measured');
   const sorted = [...samples].sort((a, b) => a - b);
-  return { median: median(sorted), min: sorted[0] as number, max: sorted.at(-1) as number, count: sorted.length };
+  return {
+    median: quantile(sorted, 0.5),
+    quarter: quantile(sorted, 0.25),
+    threeQuarters: quantile(sorted, 0.75),
+    min: sorted[0] as number,
+    max: sorted.at(-1) as number,
+    count: sorted.length,
+  };
 }
 
-/** How far the samples lie from their median at the most, as a part of it: 0.1 is ±10 %. */
-export function spread({ median, min, max }: Summary): number {
-  return median === 0 ? 0 : Math.max(max - median, median - min) / median;
+/** How wide the middle half is to either side, as a part of the median: 0.1 is ±10 %. */
+export function spread({ median, quarter, threeQuarters }: Summary): number {
+  return median === 0 ? 0 : (threeQuarters - quarter) / 2 / median;
 }
 
 /** A copy in random order, equal chances for every order (Fisher and Yates). */
@@ -28,8 +38,9 @@ export function shuffle<T>(items: readonly T[], random: () => number = Math.rand
   return mixed;
 }
 
-/** Of an even number, the mean of the middle two. */
-function median(sorted: readonly number[]): number {
-  const middle = (sorted.length - 1) / 2;
-  return ((sorted[Math.floor(middle)] as number) + (sorted[Math.ceil(middle)] as number)) / 2;
+/** Between two measurements, the point on the line that joins them. */
+function quantile(sorted: readonly number[], part: number): number {
+  const position = (sorted.length - 1) * part;
+  const [below, above] = [sorted[Math.floor(position)] as number, sorted[Math.ceil(position)] as number];
+  return below + (above - below) * (position - Math.floor(position));
 }

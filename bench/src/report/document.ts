@@ -38,8 +38,8 @@ Tierwise beside the parts it is made of and beside its peers, in one run of one 
 npm run bench
 \`\`\`
 
-It needs Node and npm, and \`redis-server\` or \`valkey-server\` on PATH (or \`REDIS_URL\`). This run took ${minutes} minutes on ${date}: ${machine}; Node
-${node}; ${redis}${commit === undefined ? '' : `; commit ${commit}`}. Figures of another machine differ; the ratios are what is aimed at. They are those of medians.
+It needs Node and npm, and \`redis-server\` or \`valkey-server\` on PATH (or \`REDIS_URL\`). This run took ${minutes} minutes on ${date}: ${machine}; Node ${node.slice(1)};
+${redis}${commit === undefined ? '' : `; commit ${commit}`}. Figures of another machine differ; the ratios are what is aimed at. They are those of medians.
 `;
 }
 
@@ -79,7 +79,7 @@ Every contestant runs in a process of its own: in one process, the types, the ga
 the order would decide. All processes of a scenario are alive at once and are measured in turns, in an order drawn anew for each round, so that
 what the machine does beside hits all of them alike. Each is warmed up, collects its garbage before a measurement, and after some rounds is
 replaced by a fresh process, since the same code may be compiled better or worse from one process to the next. There are many short rounds rather
-than few long ones. The median of all rounds counts; ± is the distance of the one that is furthest from it.
+than few long ones. The median of all rounds counts; ± is half of what the middle half of them covers.
 
 Each contestant proves what it does: that its hits were hits, that it loaded as often as it had to, that the peer heard of the writes. A run
 fails where that is not so. Values are plain objects of about 1 KB (1,010 bytes as MessagePack) where nothing else is said. The load

@@ -24,7 +24,7 @@ interface Bar {
   readonly summary: Summary;
 }
 
-/** Draws a scenario's figures as SVG: a bar to each contestant's median, and a line from the least to the most that was measured. */
+/** Draws a scenario's figures as SVG: a bar to each contestant's median, and a line over the middle half of what was measured. */
 export function plot(scenario: Scenario, { summaries }: ScenarioResult): string {
   const panels = scenario.figures
     .map((figure) => ({ figure, bars: barsOf(scenario, figure, summaries) }))
@@ -80,14 +80,11 @@ function differ({ bars }: { bars: readonly Bar[] }): boolean {
   return new Set(bars.map(({ summary }) => summary.median)).size > 1;
 }
 
-/** Some outlier may be out of sight: not the median of anything. */
 function longest(bars: readonly Bar[]): number {
-  const most = Math.max(...bars.map(({ summary }) => summary.median));
-  return Math.min(Math.max(...bars.map(({ summary }) => summary.max)), most * 1.3);
-}
+  return Math.max(...bars.map(({ summary }) => summary.threeQuarters));
 
 function captionOf({ name, unit, better }: Figure, isNamed: boolean): string {
-  return `${isNamed ? `${name}, ` : ''}${unit}, ${better} is better · bar: median, line: least to most`;
+  return `${isNamed ? `${name}, ` : ''}${unit}, ${better} is better · bar: median, line: middle half`;
 }
 
 function title(text: string, top: number, fontSize: number, fontWeight: 'bold' | 'normal' = 'normal') {
@@ -106,7 +103,7 @@ function medians(bars: readonly Bar[], panel: number) {
   };
 }
 
-/** The line from least to most, and beyond it the figure. */
+/** The line over the middle half, and beyond it the figure. */
 function spreads(bars: readonly Bar[], panel: number) {
   return {
     type: 'custom',
@@ -117,7 +114,7 @@ function spreads(bars: readonly Bar[], panel: number) {
     xAxisIndex: panel,
     yAxisIndex: panel,
     encode: { x: [0, 1], y: 2 },
-    data: bars.map(({ summary }, index) => [summary.min, Math.min(summary.max, longest(bars)), index]),
+    data: bars.map(({ summary }, index) => [summary.quarter, summary.threeQuarters, index]),
     renderItem: (_: CustomSeriesRenderItemParams, api: CustomSeriesRenderItemAPI) => {
       const row = api.value(2) as number;
       const { kind, summary } = bars[row] as Bar;
