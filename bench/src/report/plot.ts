@@ -82,6 +82,7 @@ function differ({ bars }: { bars: readonly Bar[] }): boolean {
 
 function longest(bars: readonly Bar[]): number {
   return Math.max(...bars.map(({ summary }) => summary.threeQuarters));
+}
 
 function captionOf({ name, unit, better }: Figure, isNamed: boolean): string {
   return `${isNamed ? `${name}, ` : ''}${unit}, ${better} is better · bar: median, line: middle half`;
