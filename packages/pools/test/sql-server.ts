@@ -8,6 +8,8 @@ export interface SqlServer {
   readonly cutter: Cutter;
   /** Not connected yet. */
   client(): pg.Client;
+  /** Past what can be cut; undefined if there is but one session. */
+  readonly direct: (() => pg.Client) | undefined;
   /** Has the server end every connection that came through {@link client}; undefined if it cannot. */
   readonly terminate: (() => Promise<void>) | undefined;
   close(): Promise<void>;
@@ -23,6 +25,7 @@ export async function pgliteServer(): Promise<SqlServer> {
   return {
     cutter,
     client: () => new pg.Client({ host: '127.0.0.1', port: cutter.port, user: 'postgres', database: 'postgres' }),
+    direct: undefined,
     terminate: undefined,
     close: async () => {
       await cutter.close();
@@ -36,6 +39,7 @@ export async function pgliteServer(): Promise<SqlServer> {
 export async function givenServer(url: string): Promise<SqlServer> {
   const { hostname, port, username, password, pathname } = new URL(url);
   const cutter = await startCutter({ host: hostname, port: Number(port || 5432) });
+  const direct = () => new pg.Client({ connectionString: url });
   const application = `tierwise-${process.pid}`;
   return {
     cutter,
@@ -48,8 +52,9 @@ export async function givenServer(url: string): Promise<SqlServer> {
         database: pathname.slice(1) || undefined,
         application_name: application,
       }),
+    direct,
     terminate: async () => {
-      const admin = new pg.Client({ connectionString: url });
+      const admin = direct();
       await admin.connect();
       await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1', [
         application,

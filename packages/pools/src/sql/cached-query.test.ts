@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cachedQuery, type RowCache } from './index.js';
+import { cachedQuery, type RowCache, type SqlSession } from './index.js';
 import { digestOf } from './parameters.js';
 
 /** Its state is private: from outside, two of them look the same. */
@@ -45,6 +45,10 @@ test('a statement and its values are never another statement with other values',
       expect(digestOf(a, as) === digestOf(b, bs)).toBe(same);
     }),
   );
+  // Nor if it is written as what is hashed.
+  expect(digestOf('a', ['b'])).not.toBe(digestOf('astring1:b', []));
+  expect(digestOf('a', ['b', 'c'])).not.toBe(digestOf('a', ['bstring1:c']));
+  expect(digestOf('a', ['b', 'c'])).not.toBe(digestOf('a', ['bstringc']));
 });
 
 test.each([[Symbol('no')], [() => {}]])('what no parameter can be rejects, and does not throw: %s', async (value) => {
@@ -55,4 +59,25 @@ test.each([[Symbol('no')], [() => {}]])('what no parameter can be rejects, and d
     (error) => error,
   );
   expect(await rejection).toBeInstanceOf(TypeError);
+});
+
+test('who loads hears when nobody wants the rows any more, and the caller’s own signal reaches the cache', async () => {
+  const [load, caller] = [new AbortController(), new AbortController()];
+  const heard: unknown[] = [];
+  const cache: RowCache = {
+    getOrSet: (_key, run, options) => {
+      heard.push(options?.signal);
+      return run({ signal: load.signal });
+    },
+    invalidateTags: () => expect.fail(),
+  };
+  const db: SqlSession = {
+    query: async (_text, _values, options) => {
+      heard.push(options?.signal);
+      return { rows: [], rowCount: 0, command: 'SELECT' };
+    },
+  };
+  await cachedQuery(db, cache, { text: 'SELECT 1', tables: ['a'] })([], { signal: caller.signal });
+  expect(heard[0]).toBe(caller.signal);
+  expect(heard[1]).toBe(load.signal);
 });

@@ -40,6 +40,7 @@ test.each([
   ['by an administrator', serverError('57P01', 'FATAL')],
   ['by an administrator who speaks Russian', serverError('57P01', 'ВАЖНО')],
   ['by a proxy', serverError('08006')],
+  ['by the server, whatever its reason', serverError('53200', 'FATAL')],
 ])('a connection that breaks during the commit, %s: what follows a commit is done', async (_how, cut) => {
   const { client, ended } = clientThat(async (text) => {
     if (text === 'COMMIT') throw cut;
@@ -168,6 +169,35 @@ test('an abort while a statement of a transaction runs is told at once: nothing 
   await expect(running).rejects.toThrow('enough');
   expect([sent.at(-1), ended(), done]).toEqual(['SELECT slow', 1, []]);
   expect(getEventListeners(abort.signal, 'abort')).toEqual([]);
+});
+
+test('an abort costs the connection though its reason looks like an error after which one stays', async () => {
+  const abort = new AbortController();
+  const { client, ended } = clientThat((text) => {
+    if (text !== 'SELECT slow') return Promise.resolve(fine(text));
+    abort.abort(serverError('23505'));
+    return new Promise(() => {});
+  });
+  const db = sqlPool({ client });
+  await expect(db.query('SELECT slow', [], { signal: abort.signal })).rejects.toMatchObject({ code: '23505' });
+  expect(ended()).toBe(1);
+  expect(db.stats()).toMatchObject({ borrowed: 0, idle: 0, destroyed: { discarded: 1 } });
+});
+
+test('a statement whose signal is aborted already is not sent, and costs neither the connection nor the transaction', async () => {
+  const sent: string[] = [];
+  const { client } = clientThat(async (text) => {
+    sent.push(text);
+    return fine(text);
+  });
+  const db = sqlPool({ client });
+  await db.transaction(async (tx) => {
+    const given = tx.query('SELECT never', [], { signal: AbortSignal.abort(new Error('gone')) });
+    await expect(given).rejects.toThrow('gone');
+    await tx.query('SELECT 1');
+  });
+  expect(sent.slice(1)).toEqual(['BEGIN', 'SELECT 1', 'COMMIT']);
+  expect(db.stats()).toMatchObject({ idle: 1, created: 1 });
 });
 
 test('an abort in any phase fails the call, loses no count and leaves no listener', async () => {

@@ -137,38 +137,47 @@ describe.each(SERVERS)('on $name', ({ start }) => {
   });
 
   test('a commit that is cut and happens nevertheless leaves no old rows in the cache', async (context) => {
-    if (!server.terminate) return context.skip(); // PGlite gives a commit up with its connection
+    const admin = server.direct?.();
+    if (!admin) return context.skip(); // PGlite gives a commit up with its connection
+    await admin.connect();
     const cache = createHierarchy({ namespace: 'cut', ttl: '1h' });
-    const slow = `${TABLE}_slow`;
-    await db.query(
-      `CREATE OR REPLACE FUNCTION ${slow}() RETURNS trigger AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NEW; END' LANGUAGE plpgsql`,
+    const held = `${TABLE}_held`;
+    // The commit waits until the test lets go of the lock.
+    const body = `BEGIN PERFORM pg_advisory_xact_lock(${process.pid}); RETURN NEW; END`;
+    await admin.query(`CREATE FUNCTION ${held}() RETURNS trigger AS '${body}' LANGUAGE plpgsql`);
+    await admin.query(
+      `CREATE CONSTRAINT TRIGGER held AFTER UPDATE ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${held}()`,
     );
-    await db.query(
-      `CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON ${TABLE} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${slow}()`,
-    );
-    const pool = open({ statementTimeout: 1_000 });
-    const byId = cachedQuery<{ name: string }>(db, cache, {
-      text: `SELECT name FROM ${TABLE} WHERE id = 1`,
-      tables: [TABLE],
-    });
+    await admin.query(`SELECT pg_advisory_lock(${process.pid})`);
+    const pool = open({ statementTimeout: 3_000 });
+    const text = `SELECT name FROM ${TABLE} WHERE id = 1`;
+    const read = cachedQuery<{ name: string }>(db, cache, { text, tables: [TABLE] });
     const outcomes: string[] = [];
-    const committing = pool.transaction(async (tx) => {
-      tx.afterCommit((outcome) => {
-        outcomes.push(outcome);
-        return invalidateTables(cache, [TABLE]);
-      });
-      await tx.query(`UPDATE ${TABLE} SET name = 'Alan' WHERE id = 1`);
-      setTimeout(() => server.cutter.cut(), 100); // in the trigger, which runs in the commit
-    });
-    await expect(committing).rejects.toThrow(SqlCommitUnknownError);
-    const meanwhile = await byId();
-    while ((await names())[0] === 'Ada') await new Promise((resolve) => setTimeout(resolve, 20));
+    const committing = pool
+      .transaction(async (tx) => {
+        tx.afterCommit((outcome) => {
+          outcomes.push(outcome);
+          return invalidateTables(cache, [TABLE]);
+        });
+        await tx.query(`UPDATE ${TABLE} SET name = 'Alan' WHERE id = 1`);
+      })
+      .catch((error) => error);
+    const rows = async (statement: string) => (await admin.query(statement)).rowCount;
+    const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = ${process.pid} AND NOT granted`;
+    while ((await rows(waiting)) === 0);
+    server.cutter.cut();
+    expect(await committing).toBeInstanceOf(SqlCommitUnknownError);
+    expect(await read()).toEqual([{ name: 'Ada' }]);
+    await admin.query(`SELECT pg_advisory_unlock(${process.pid})`);
+    while ((await rows(`${text} AND name = 'Alan'`)) === 0);
+    expect(await read()).toEqual([{ name: 'Ada' }]);
     while (outcomes.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
     await cache.get('another turn');
-    expect([meanwhile, await byId()]).toEqual([[{ name: 'Ada' }], [{ name: 'Alan' }]]);
+    expect(await read()).toEqual([{ name: 'Alan' }]);
     await cache.close();
-    await db.query(`DROP FUNCTION ${slow} CASCADE`);
-  });
+    await admin.query(`DROP FUNCTION ${held} CASCADE`);
+    await admin.end();
+  }, 20_000);
 
   test('an abort does not wait for the statement that it gives up', async (context) => {
     if (!server.terminate) return context.skip(); // PGlite is one thread with the test

@@ -81,8 +81,8 @@ export async function runTransaction<R>(
     if (line.broken) throw line.broken.error;
   } catch (error) {
     over = true;
-    // What counts is the first error. A connection that cannot even roll back is given up, which rolls back, too.
-    if (!line.broken) await line.run('ROLLBACK').catch(() => {});
+    // What counts is the first error. On a broken line nothing is sent: the connection is given up, which rolls back, too.
+    await line.run('ROLLBACK').catch(() => {});
     throw error;
   }
   over = true;
