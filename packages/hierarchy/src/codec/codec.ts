@@ -22,7 +22,7 @@ export interface CodecOptions {
 }
 
 /** Hears what values weigh when they are packed and unpacked, in bytes. */
-export interface CodecMeter {
+interface CodecMeter {
   readonly written: WayMeter;
   readonly read: WayMeter;
 }

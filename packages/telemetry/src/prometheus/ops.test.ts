@@ -10,6 +10,8 @@ import { prometheusMetrics } from './index.js';
 
 /** What a service exports that has used everything. */
 let exported: Exposition;
+/** A busy machine takes its time to start a program (milliseconds). */
+const LIMIT_MS = 60_000;
 /** Labels that Prometheus adds. */
 const ADDED = ['job', 'instance'];
 
@@ -104,7 +106,7 @@ describe('dashboard, rules and alerts', () => {
   });
 });
 
-describe.skipIf(spawnSync('promtool', ['--version']).error !== undefined)('promtool', () => {
+describe.skipIf(spawnSync('promtool', ['--version']).error !== undefined)('promtool', { timeout: LIMIT_MS }, () => {
   test('finds nothing wrong with the rules, the alerts and the configuration', () => {
     const check = (...args: string[]) => execFileSync('promtool', ['check', ...args], { cwd: OPS, encoding: 'utf8' });
     expect(check('rules', 'rules.yml', 'alerts.yml')).toContain('14 rules found');
