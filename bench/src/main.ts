@@ -17,6 +17,7 @@ const ids = SCENARIOS.map(({ id }) => id);
 
 try {
   if (process.argv.includes('--help')) process.stdout.write(USAGE);
+  else if (process.argv.includes('--traces')) await (await import('./traces/index.js')).printTraces();
   else await bench();
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`);

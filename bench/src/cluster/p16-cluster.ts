@@ -92,7 +92,10 @@ export const scenario: Scenario = {
     raw(RAW_DECODING, { decodes: true, enableAutoPipelining: false }),
     raw(RAW_PIPELINED, { decodes: true, enableAutoPipelining: true }),
   ],
-  targets: [{ of: TIERWISE, against: [RAW], atLeast: 1.3 }],
+  targets: [
+    { of: TIERWISE, against: [RAW], atLeast: 1.3 },
+    { of: TIERWISE, against: [RAW_DECODING], atLeast: 1.3 },
+  ],
   differences: [
     'Raw `getBuffer` hands out bytes. Tierwise checks, decodes and freezes them and puts the value into L1.',
     'Peers are left out: of them, only some take a Cluster client, and none groups its reads per node.',

@@ -56,6 +56,7 @@ export const scenario: Scenario = {
     'cache-manager does not tell its peers of writes, and async-cache-dedupe has one tier and no `set`: both are left out.',
     'bentocache with `serialize: false` is left out: a read of an entry that a peer has invalidated throws a TypeError out of `_CacheEntry.fromDriver`.',
     'Tierwise writes, revokes leases and tells its peers in one atomic script; a reader does not serve a value that was invalidated while it was read. The peers write, and then send a message.',
+    'layered-loader sends the new value itself along with its message, after `set` has resolved, so that its peers need not read Redis; two writes at once may leave them with different values. Tierwise, bentocache and cacheable send keys.',
     'The processes are more than the cores, so that a call may wait for its process to be given one: that is in the times of all.',
   ],
 };

@@ -55,14 +55,20 @@ export function tableOf({ trace, accesses, keys, rows }: TraceResult): string {
   ].join('\n');
 }
 
+/** Simulates, and prints a table for each trace. */
+export async function printTraces(): Promise<TraceResult[]> {
+  const results = await measureTraces();
+  for (const result of results) console.log(tableOf(result));
+  return results;
+}
+
 function madeUp(): Trace {
   return zipfTrace({ keys: 50_000, accesses: 1_000_000, exponent: 0.9, seed: 1 });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { values } = parseArgs({ options: { json: { type: 'string' }, plot: { type: 'string' } } });
-  const results = await measureTraces();
-  for (const result of results) console.log(tableOf(result));
+  const results = await printTraces();
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
   if (values.plot !== undefined) await writeFile(values.plot, plotOf(results));
 }
