@@ -38,7 +38,7 @@ const KEY = 'probe';
  *
  * It breaks no law, since it happens in a namespace of its own, which belongs to this one hierarchy: its name has a control character,
  * which no user's name may have, and this node's origin. No other node follows it, no handle reads it, `clear` and `purge` do not touch
- * it. It is below the hierarchy's own namespace, so that a user of L2 who may only use that may do this as well.
+ * it. It is named like one below the hierarchy's own, so that a user of L2 who may only use those may do this as well.
  */
 export class L2Probe {
   readonly #core: Core;
@@ -50,7 +50,7 @@ export class L2Probe {
   constructor(core: Core, meter: FeedMeter, origin: string) {
     this.#core = core;
     this.#meter = meter;
-    this.#namespace = `${core.options.namespace}:\u0000health:${origin}`;
+    this.#namespace = `${core.options.namespace}:\u0001health:${origin}`;
   }
 
   /** Takes no longer than L2's time limit. Never rejects. */

@@ -59,7 +59,7 @@ describe('health', () => {
     const checking = cache.health();
     await deleting.arrived;
     const [name = ''] = names;
-    expect(name.startsWith('test:\u0000health:')).toBe(true);
+    expect(name.startsWith('test:\u0001health:')).toBe(true);
     const other = memoryL2(store);
     await other.open({ origin: 'other', onNews: () => {}, onFeedState: () => {} });
     expect(await other.read(name, ['probe'])).toMatchObject([{ status: 'found' }]);
