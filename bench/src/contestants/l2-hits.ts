@@ -9,7 +9,7 @@ import type { openTierwise } from './tierwise.js';
 
 type TierwiseCache = Awaited<ReturnType<typeof openTierwise>>;
 
-const KEYS = 5_000;
+export const KEYS = 2_000;
 export const L1_ENTRIES = 500;
 
 /** @param callers how many ask at once, each for a key of its own. */

@@ -1,5 +1,5 @@
 import { TTL_MS } from '../contestants/cache.js';
-import { cachesHittingL2, rawHittingRedis, tierwiseHittingL2 } from '../contestants/l2-hits.js';
+import { cachesHittingL2, KEYS, rawHittingRedis, tierwiseHittingL2 } from '../contestants/l2-hits.js';
 import { ON_REDIS, peersAmong, TIERWISE } from '../contestants/roster.js';
 import { forEach, inTurn, keysOf } from '../keys.js';
 import type { Contestant, Scenario } from '../scenario.js';
@@ -15,7 +15,7 @@ const mget: Contestant = {
   open: async ({ redisUrl, namespace }) => {
     const { connect, packr } = await import('../contestants/ioredis.js');
     const redis = await connect(redisUrl);
-    const keys = keysOf(5_000, namespace);
+    const keys = keysOf(KEYS, namespace);
     const bytes = packr.pack(sample('1 KB'));
     await forEach(keys, (key) => redis.set(key, bytes, 'PX', TTL_MS));
     const next = inTurn(keys, CALLERS);
@@ -32,7 +32,7 @@ export const scenario: Scenario = {
   id: 'P3',
   title: 'L2 hit, 100 callers at once',
   method:
-    '100 calls of `getOrSet` for 100 keys in one turn of the event loop, and then the next 100, of 5,000 in Redis; memory has room for 500, so that none is found there.',
+    '100 calls of `getOrSet` for 100 keys in one turn of the event loop, and then the next 100, of 2,000 in Redis; memory has room for 500, so that none is found there.',
   figures: [OPS],
   contestants: [
     rawHittingRedis(RAW, CALLERS, false),

@@ -9,7 +9,7 @@ export const scenario: Scenario = {
   id: 'P4',
   title: 'L2 hit, one caller',
   method:
-    '`await cache.getOrSet(key, load)`, one after the other, over 5,000 keys in Redis; memory has room for 500, so that none is found there.',
+    '`await cache.getOrSet(key, load)`, one after the other, over 2,000 keys in Redis; memory has room for 500, so that none is found there.',
   figures: [OPS],
   contestants: [
     rawHittingRedis(RAW, 1, false),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { L1_ENTRIES, measureReads, measureWrites } from '../contestants/l2-hits.js';
+import { KEYS, L1_ENTRIES, measureReads, measureWrites } from '../contestants/l2-hits.js';
 import { forEach, keysOf, mustNotLoad } from '../keys.js';
 import type { Contestant, Scenario } from '../scenario.js';
 import { OPS } from '../throughput.js';
@@ -16,7 +16,7 @@ function contestant(name: string, isEncrypted: boolean): Contestant {
       const { openTierwise } = await import('../contestants/tierwise.js');
       const encryption = isEncrypted ? { encryption: { keys: [{ id: '2026-11', key: randomBytes(32) }] } } : {};
       const cache = await openTierwise({ ...context, l1Entries: L1_ENTRIES }, encryption);
-      const keys = keysOf(5_000);
+      const keys = keysOf(KEYS);
       const value = sample('1 KB');
       await forEach(keys, (key) => cache.set(key, value));
       const hit = measureReads(keys, CALLERS, (key) => cache.getOrSet(key, mustNotLoad));
