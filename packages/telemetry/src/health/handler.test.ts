@@ -153,6 +153,25 @@ describe('a question that is not answered', () => {
     await expect.poll(async () => (await ask('/readyz')).status).toBe(503);
   });
 
+  test('who has gone, or was answered by a framework meanwhile, does no harm', async () => {
+    const { hierarchy, asked, answer } = driven();
+    const handler = healthHandler(hierarchy, { answerWithin: 60_000 });
+    const ask = await serve((incoming, response) => {
+      handler(incoming, response);
+      response.writeHead(202).write('{');
+      response.end('}');
+    });
+    expect((await ask('/readyz')).status).toBe(202);
+    expect(asked()).toBe(1);
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown) => unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    answer(health('ok'));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+    expect(unhandled).toEqual([]);
+  });
+
   test('a result is good for a while', async () => {
     const { hierarchy, asked } = driven(health('ok'));
     const ask = await serve(healthHandler(hierarchy, { maxAge: 60_000 }));

@@ -76,8 +76,8 @@ function withDetails(known: KnownHealth) {
 }
 
 function send(response: ServerResponse, request: IncomingMessage, status: number, body: object): void {
-  // Whoever has gone meanwhile needs no answer.
-  if (response.writableEnded || response.destroyed) return;
+  // Whoever has gone, or was answered by somebody else meanwhile, needs no answer.
+  if (response.headersSent || response.destroyed) return;
   response.statusCode = status;
   response.setHeader('content-type', 'application/json; charset=utf-8');
   response.setHeader('cache-control', 'no-store');
