@@ -1,6 +1,6 @@
 import type { PoolEvent, PoolListener } from './observed.js';
 
-export type { DestroyReason, PoolErrorKind, PoolEvent, PoolListener } from './observed.js';
+export type { PoolListener } from './observed.js';
 
 /** The listeners of a pool. */
 export class PoolEvents {

@@ -26,9 +26,6 @@ function oursOf(init: RequestInit | globalThis.RequestInit = {}): RequestInit {
   // And the global form for the text `[object FormData]`.
   if (!(body instanceof globalThis.FormData) || (body as object) instanceof FormData) return init as RequestInit;
   const form = new FormData();
-  for (const [name, value] of body) {
-    if (typeof value === 'string') form.append(name, value);
-    else form.append(name, value, value.name);
-  }
+  for (const [name, value] of body) form.append(name, value);
   return { ...(init as RequestInit), body: form };
 }
