@@ -7,7 +7,7 @@ import { importOptional } from './optional.js';
 import { ConfigError } from './problems.js';
 
 /** What a configuration file is called, wherever it is. */
-export const FILE_NAMES = [
+const FILE_NAMES = [
   'tierwise.config.ts',
   'tierwise.config.js',
   'tierwise.config.json',

@@ -1,7 +1,7 @@
 import { optionAt } from './schema/reference.js';
 
 /** A value of an option, and where it came from. */
-export interface Sourced {
+interface Sourced {
   readonly value: unknown;
   readonly source: string;
 }

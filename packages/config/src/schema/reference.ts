@@ -41,7 +41,7 @@ function* optionsIn(schema: z.ZodType, path: readonly string[]): Iterable<Option
 }
 
 /** `l1.maxEntries` → `TIERWISE_L1_MAX_ENTRIES`. */
-export function variableOf(path: readonly string[]): string {
+function variableOf(path: readonly string[]): string {
   const words = path.map((name) => name.replace(/[A-Z]/g, (letter) => `_${letter}`));
   return `TIERWISE_${words.join('_').toUpperCase()}`;
 }
