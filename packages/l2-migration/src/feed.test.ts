@@ -54,6 +54,34 @@ test('the phase is not known any more: deaf, until it is', async () => {
   expect(await node.l2.health()).toMatchObject({ status: 'up', feed: 'alive' });
 });
 
+test('a phase begins that listens to the new store as well: deaf until that tells of all that is followed', async () => {
+  const clock = new ManualClock();
+  const node = await cluster.node('from', 0, { clock });
+  await clock.advance(0);
+  expect(node.states).toEqual(['alive']);
+  node.to.hold('follow').fail(new Error('away'));
+  const held = node.to.hold('follow');
+  await cluster.turn(node, 'moving', 0);
+  expect(node.states).toEqual(['alive', 'deaf']);
+  await clock.advance(250);
+  await held.arrived;
+  expect(node.states).toEqual(['alive', 'deaf']);
+  held.go();
+  await settle();
+  expect(node.states).toEqual(['alive', 'deaf', 'alive']);
+  const peer = await cluster.node('moving', 100);
+  const heard = await heardDuring(node, () => set(peer, 'value'));
+  expect(heard.map((news) => news.type === 'changed' && news.cause)).toContain('external');
+});
+
+test('who is joining follows in both stores already: no deafness when values begin to move', async () => {
+  const node = await cluster.node('joining');
+  await settle();
+  await cluster.turn(node, 'moving', 0);
+  await settle();
+  expect(node.states).toEqual(['alive']);
+});
+
 test('another phase or percentage: nothing held before counts; the first one is no change', async () => {
   const node = await cluster.node('moving', 0);
   const resets = () => node.news.filter(({ type }) => type === 'reset').length;

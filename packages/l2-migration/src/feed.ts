@@ -1,6 +1,7 @@
 import type { L2FeedState, L2Host, L2News } from '@tierwise/l2';
+import type { MigrationClock } from './clock.js';
 import { homeOf } from './home.js';
-import { dutiesOf, heardOf, type Side } from './phase.js';
+import { type Duties, dutiesOf, heardOf, type Side, sidesOf } from './phase.js';
 import type { MigrationRecord } from './record.js';
 
 /** What the two feeds are told by the rest. */
@@ -8,6 +9,9 @@ export interface FeedParts {
   readonly host: L2Host;
   /** The record that the node acts upon, and whether it may. */
   readonly phase: () => { readonly record: MigrationRecord | undefined; readonly isTrusted: boolean };
+  /** Has a store tell of a namespace. */
+  readonly follow: (side: Side, namespace: string) => Promise<void>;
+  readonly clock: MigrationClock;
   /** Something happened to the record. */
   readonly onRecordNews: () => void;
   /** A generation that the hierarchy is about to be told of. */
@@ -16,8 +20,11 @@ export interface FeedParts {
   readonly recordNamespace: string;
 }
 
+/** Before a store is asked once more to tell of a namespace, in milliseconds. */
+const RETRY_MS = 200;
+
 /**
- * Makes one feed of two. It is alive while the phase is known and the feed of each store that the phase listens to is alive: a value may
+ * Makes one feed of two. It is alive while the phase is known and the feed of each store that the phase listens to is alive, and tells of all that is followed: a value may
  * have come from either of them.
  *
  * While values move, a deed is news of both stores. The word of the key's home is passed on as it is; that of the other store as a
@@ -26,7 +33,10 @@ export interface FeedParts {
 export class FeedOfBoth {
   readonly #parts: FeedParts;
   readonly #states: Record<Side, L2FeedState> = { from: 'deaf', to: 'deaf' };
+  /** What the hierarchy is told of, and what each store tells of. */
   readonly #followed = new Set<string>();
+  readonly #followedAt: Readonly<Record<Side, Set<string>>> = { from: new Set(), to: new Set() };
+  #isCatchingUp = false;
   #told: L2FeedState = 'deaf';
   #closed = false;
 
@@ -50,9 +60,11 @@ export class FeedOfBoth {
     };
   }
 
-  /** From now on the hierarchy hears of a namespace. */
-  follow(namespace: string): void {
+  /** Resolves when the hierarchy hears of a namespace, as far as the phase listens. */
+  async follow(namespace: string, duties: Duties): Promise<void> {
+    await Promise.all(heardOf(duties).map((side) => this.#followAt(side, namespace)));
     this.#followed.add(namespace);
+    this.refresh();
   }
 
   /** Nothing held before is of this phase: neither copies nor marks. */
@@ -63,13 +75,15 @@ export class FeedOfBoth {
 
   /** Says whether the feed is alive, if that has changed. */
   refresh(): void {
+    if (this.#closed) return;
     const { record, isTrusted } = this.#parts.phase();
-    const isAlive =
-      record !== undefined &&
-      isTrusted &&
-      heardOf(dutiesOf(record.phase)).every((side) => this.#states[side] === 'alive');
+    const duties = record && dutiesOf(record.phase);
+    if (duties !== undefined && isTrusted) this.#catchUp(duties);
+    // Whoever has just begun to listen to a store has to follow there what was followed elsewhere before.
+    const hears = (side: Side) => this.#states[side] === 'alive' && this.#missingAt(side).length === 0;
+    const isAlive = duties !== undefined && isTrusted && heardOf(duties).every(hears);
     const state = isAlive ? 'alive' : 'deaf';
-    if (state === this.#told || this.#closed) return;
+    if (state === this.#told) return;
     this.#told = state;
     this.#parts.host.onFeedState(state);
   }
@@ -77,6 +91,28 @@ export class FeedOfBoth {
   close(): void {
     this.#closed = true;
     this.#told = 'deaf';
+  }
+
+  #missingAt(side: Side): string[] {
+    return [...this.#followed].filter((namespace) => !this.#followedAt[side].has(namespace));
+  }
+
+  async #followAt(side: Side, namespace: string): Promise<void> {
+    await this.#parts.follow(side, namespace);
+    this.#followedAt[side].add(namespace);
+  }
+
+  /** Follows in each store that the phase knows of what is followed in the other one, in good time for the next phase. Tries until it succeeds. */
+  #catchUp(duties: Duties): void {
+    const missing = sidesOf(duties).flatMap((side) => this.#missingAt(side).map((namespace) => ({ side, namespace })));
+    if (missing.length === 0 || this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    void Promise.allSettled(missing.map(({ side, namespace }) => this.#followAt(side, namespace))).then((tries) => {
+      this.#isCatchingUp = false;
+      const hasFailed = tries.some(({ status }) => status === 'rejected');
+      if (hasFailed) this.#parts.clock.setTimer(() => this.refresh(), RETRY_MS);
+      else this.refresh();
+    });
   }
 
   #hear(side: Side, news: L2News): void {

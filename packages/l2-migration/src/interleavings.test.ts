@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { down, fill, get, lease, SPACE, set, TestCluster } from '../test/cluster.js';
+import { down, fill, get, LIFE, lease, SPACE, set, TestCluster } from '../test/cluster.js';
 import { settle } from '../test/manual-clock.js';
 
 let cluster: TestCluster;
@@ -95,6 +95,14 @@ describe('fills', () => {
     const n1 = await cluster.node('moving', 0);
     expect(await fill(n1, 'value', await lease(n1))).toBe('stored');
     expect([await cluster.in('from'), await cluster.in('to')]).toEqual(['value', 'value']);
+  });
+
+  test.each([0, 100])('at %i %%: a read tells the version that the fill told', async (percentage) => {
+    const node = await cluster.node('moving', percentage);
+    const bytes = new TextEncoder().encode('value');
+    const [written] = await node.l2.write(SPACE, [{ key: 'k', bytes, ...LIFE, lease: await lease(node) }]);
+    const [read] = await node.l2.read(SPACE, ['k']);
+    expect(written).toEqual({ status: 'stored', version: read?.version });
   });
 
   test('a load that began while its node was joining fills the old store, and the new one loses what it had', async () => {

@@ -25,7 +25,7 @@ import { Listeners } from './listeners.js';
 import { LogicalTime } from './logical-time.js';
 import { type Migration, Operator } from './migration.js';
 import { type MigrateL2Options, type Settings, settingsOf } from './options.js';
-import { heardOf, type Side } from './phase.js';
+import type { Side } from './phase.js';
 import { PhaseWatch } from './phase-watch.js';
 import { Preparation } from './prepare.js';
 import type { MigrationRecord } from './record.js';
@@ -115,6 +115,8 @@ class Migrating implements MigratingL2 {
     const feed = new FeedOfBoth({
       host,
       phase: () => ({ record: this.#watch.known?.record, isTrusted: this.#watch.isTrusted }),
+      follow: async (side, namespace) => this.#stores[side].feed?.follow(namespace),
+      clock: this.#clock,
       onRecordNews: () => void this.#watch.ask(),
       onGeneration: this.#meet,
       recordNamespace: this.#store.namespace,
@@ -181,10 +183,7 @@ class Migrating implements MigratingL2 {
   async #follow(namespace: string, options: L2CallOptions | undefined): Promise<void> {
     this.#calls.enter(options);
     checkNames(this.name, 'namespace', [namespace]);
-    await this.#calls.run('follow', namespace, options, async ({ duties }) => {
-      await Promise.all(heardOf(duties).map((side) => this.#stores[side].feed?.follow(namespace, options)));
-      this.#feed?.follow(namespace);
-    });
+    await this.#calls.run('follow', namespace, options, async ({ duties }) => this.#feed?.follow(namespace, duties));
   }
 
   #changed(record: MigrationRecord, isFirst: boolean): void {

@@ -1,6 +1,6 @@
 import type { L2, L2Host } from '@tierwise/l2';
 
-type Call = 'read' | 'write' | 'delete' | 'expire' | 'purge' | 'acquire' | 'advance' | 'marks' | 'release';
+type Call = 'read' | 'write' | 'delete' | 'expire' | 'purge' | 'acquire' | 'advance' | 'marks' | 'release' | 'follow';
 
 /** A call that a test holds. */
 export interface Held {
@@ -32,8 +32,8 @@ export class HeldL2 {
       new Proxy(target, {
         get: (object, name) => {
           const value = Reflect.get(object, name);
-          if (name === 'leases' || name === 'time')
-            return value && guard(value, ['acquire', 'advance', 'marks', 'release']);
+          if (name === 'leases' || name === 'time' || name === 'feed')
+            return value && guard(value, ['acquire', 'advance', 'marks', 'release', 'follow']);
           if (typeof value !== 'function') return value;
           if (name === 'open') {
             return (host: L2Host) => {
