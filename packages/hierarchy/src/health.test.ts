@@ -1,3 +1,4 @@
+import type { L2Read } from '@tierwise/l2';
 import { MemoryStore, memoryL2 } from '@tierwise/l2/memory';
 import { describe, expect, test } from 'vitest';
 import { settle } from '../test/manual-clock.js';
@@ -92,6 +93,25 @@ describe('health', () => {
     await clock.advance(1);
     expect(health).toMatchObject({ state: 'degraded', tookMs: 300, l2: { status: 'down', latencyMs: undefined } });
     expect(health && codes(health)).toEqual(['l2-silent']);
+    // What was given up goes no further: L2 was asked to follow, and for nothing after that.
+    await clock.advance(300);
+    expect(l2.count('write')).toBe(0);
+  });
+
+  test('a check under way when the hierarchy is closed ends before close() does', async () => {
+    const { cache, l2 } = await cluster().node();
+    const writing = l2.hold('write');
+    const checking = cache.health();
+    await writing.arrived;
+    let closed = false;
+    const closing = cache.close().then(() => {
+      closed = true;
+    });
+    await settle();
+    expect(closed).toBe(false);
+    writing.release();
+    await closing;
+    expect((await checking).reasons).toMatchObject([{ code: 'closed' }]);
   });
 
   test.each<[string, Error, string]>([
@@ -106,9 +126,13 @@ describe('health', () => {
     expect(codes(health)).toEqual([code]);
   });
 
-  test('an L2 that forgets what is written to it is wrong', async () => {
+  test.each<[string, L2Read]>([
+    ['nothing', undefined],
+    ['something else', { status: 'found', bytes: new Uint8Array(16), version: 1, ageMs: 0, freshMs: 1, keepMs: 1 }],
+    ['damaged bytes', { status: 'damaged', reason: 'torn', version: 1 }],
+  ])('an L2 that has %s where something was just written is wrong', async (_, answer) => {
     const { cache, l2 } = await cluster().node();
-    l2.read = async () => [undefined];
+    l2.read = async () => [answer];
     expect(codes(await cache.health())).toEqual(['l2-wrong']);
   });
 
