@@ -205,11 +205,15 @@ describe('what was ordered while L2 was away', () => {
     await cut(n1);
     for (const id of ['r1', 'r2', 'r3']) await withCorrelationId(id, () => n1.cache.delete(`of ${id}`));
     n1.l2.mend();
+    const failures: unknown[] = [];
+    n1.cache.on('l2-error', ({ operation, error }) => failures.push([operation, error]));
     const held = n1.l2.hold('delete');
     const recovering = n1.clock.advance(60_000);
     await held.arrived;
-    held.fail(new Error('once more'));
+    const error = new Error('once more');
+    held.fail(error);
     await recovering;
+    expect(failures).toEqual([['recover', error]]);
     await mend(n1);
     expect(new Set(heard.map(([, key, id]) => `${key}: ${id}`))).toEqual(
       new Set(['of r1: r1', 'of r2: r2', 'of r3: r3']),

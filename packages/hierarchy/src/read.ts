@@ -54,7 +54,7 @@ export async function find(
   try {
     const { entry } = await untilAborted(flight.found, signal);
     const found = entry !== undefined && isFresh(space, entry) ? entry : undefined;
-    if (trace !== undefined) trace.outcome = found === undefined ? 'none' : 'l2';
+    if (trace !== undefined) trace.outcome = 'l2';
     return found;
   } finally {
     flight.leave();

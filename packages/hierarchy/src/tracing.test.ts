@@ -73,6 +73,10 @@ describe('tierwise:read', () => {
     n1.cache.peek('k');
     await n2.cache.getOrSet('k', () => 3);
     await n2.cache.namespace('deep').get('none');
+    await n2.cache.expire('k');
+    await n2.cache.get('k');
+    await n1.cache.set('l', 1);
+    await n2.cache.get('l');
     await n2.cache.getOrSet('skipped', ({ skip }) => skip());
     expect(
       reads.ended.map(({ hierarchy, namespace, key, mayLoad, behind, outcome }) => [
@@ -83,6 +87,8 @@ describe('tierwise:read', () => {
       ['n1', 'test', 'k', true, false, 'loaded'],
       ['n2', 'test', 'k', true, false, 'l2'],
       ['n2', 'test:deep', 'none', false, false, 'none'],
+      ['n2', 'test', 'k', false, false, 'none'],
+      ['n2', 'test', 'l', false, false, 'l2'],
       ['n2', 'test', 'skipped', true, false, 'none'],
     ]);
     expect(reads.phases.slice(0, 4)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
@@ -208,6 +214,20 @@ describe('tierwise:feed', () => {
       ['n2', false, news, undefined],
     ]);
   });
+});
+
+test("tierwise:feed tells of marks of one's own as one's own, though they are heeded as a peer's are", async () => {
+  const { node } = cluster();
+  const { cache } = await node();
+  await cache.get('warm');
+  const own: unknown[] = [];
+  const channel: TracingChannel<unknown, object> = tracingChannel(TRACING_CHANNELS.feed);
+  const subscriber = (context: unknown) => own.push([(context as FeedTrace).news.type, (context as FeedTrace).own]);
+  channel.start.subscribe(subscriber);
+  undo.push(() => channel.start.unsubscribe(subscriber));
+  await cache.invalidateTags(['t']);
+  await settle();
+  expect(own).toEqual([['marks', true]]);
 });
 
 describe('tierwise:recovery', () => {

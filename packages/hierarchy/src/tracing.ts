@@ -168,6 +168,7 @@ export function traceRead(
     try {
       const entry = await work(trace);
       const waited = trace.outcome === 'loaded' || trace.outcome === 'shared';
+      // Whatever it was on its way to.
       if (entry === undefined) trace.outcome = 'none';
       // It waited for a load that found, when it was its turn, that there is no need of it.
       else if (waited && trace.load === undefined) trace.outcome = 'elsewhere';
