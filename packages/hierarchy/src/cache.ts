@@ -141,7 +141,7 @@ export class Cache {
    */
   async getOrSet<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
     const entry = this.#held(key, undefined);
-    if (entry === undefined) return this.#load(key, load, options, false);
+    if (entry === undefined) return (await this.#load(key, load, options, false))?.value() as V;
     if (entry.refreshFrom > 0) refreshAhead(this.#space, this.#wish(key, load, options, false), entry);
     return entry.value() as V;
   }
@@ -170,7 +170,7 @@ export class Cache {
 
   /** Loads anew though a fresh value may be held, unless a load is under way already: then that one's value. */
   async refresh<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
-    return this.#load(key, load, options, true);
+    return (await this.#load(key, load, options, true))?.value() as V;
   }
 
   /** A function that answers from the cache and calls `fn` for what is not there. */
@@ -328,10 +328,14 @@ export class Cache {
     return find(this.#space, key, this.#policy, options?.signal);
   }
 
-  async #load<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Promise<V> {
+  #load(
+    key: string,
+    loader: Loader<unknown>,
+    options: LoadOptions | undefined,
+    force: boolean,
+  ): Promise<Entry | undefined> {
     this.#check([key]);
-    const entry = await findOrLoad(this.#space, this.#wish(key, loader, options, force));
-    return entry?.value() as V;
+    return findOrLoad(this.#space, this.#wish(key, loader, options, force));
   }
 
   #wish<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Wish {

@@ -42,6 +42,8 @@ export class Work {
   #closed = false;
   #ended = false;
   readonly #running = new Set<Promise<unknown>>();
+  #begun = 0;
+  #onIdle: (() => void) | undefined;
   readonly #aborts = new Set<AbortController>();
 
   /** @throws {@link HierarchyClosedError} after `close()`. */
@@ -55,6 +57,21 @@ export class Work {
     const done = () => this.#running.delete(work);
     work.then(done, done);
     return work;
+  }
+
+  /** As {@link Work.track}, for what happens all the time: it says itself when it ends, by {@link Work.end}. */
+  begin(): void {
+    this.#begun += 1;
+  }
+
+  end(): void {
+    this.#begun -= 1;
+    if (this.#begun === 0) this.#onIdle?.();
+  }
+
+  /** @throws {@link HierarchyClosedError} when `close()` waits for nothing any more. */
+  checkNotOver(): void {
+    if (this.#ended) throw new HierarchyClosedError();
   }
 
   /** Has `controller` aborted when `close()` has waited long enough, or has ended. @returns how to take that back. */
@@ -76,10 +93,17 @@ export class Work {
         setImmediate(resolve);
       }, patienceMs);
     });
-    while (this.#running.size > 0 && !this.#ended) {
-      await Promise.race([Promise.allSettled([...this.#running]), patience]);
+    while (this.#running.size + this.#begun > 0 && !this.#ended) {
+      await Promise.race([Promise.all([Promise.allSettled([...this.#running]), this.#whenIdle()]), patience]);
     }
     this.#ended = true;
     clock.clearTimer(timer);
+  }
+
+  #whenIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#begun === 0) resolve();
+    });
   }
 }

@@ -158,7 +158,7 @@ export class Entry implements Facts, L1Entry<Entry> {
     if (this.#form === 'untried') {
       const shareable = isPrimitive(value) || (!copies && codec.freeze(value));
       this.#form = shareable ? 'shared' : 'payload';
-      if (shareable) this.#content = value;
+      this.#content = shareable ? value : detached(this.#content as Uint8Array);
     }
     return value;
   }
@@ -167,6 +167,11 @@ export class Entry implements Facts, L1Entry<Entry> {
 type Life = Pick<Facts, 'key' | 'version' | 'writtenAt' | 'freshUntil' | 'keepUntil'>;
 
 const NO_BYTES = new Uint8Array();
+
+/** Memory of its own for what is a window on more, such as on all that came from a socket at once: to keep it would keep all of that. */
+function detached(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+}
 
 function isPrimitive(value: unknown): boolean {
   return (typeof value !== 'object' && typeof value !== 'function') || value === null;

@@ -43,7 +43,8 @@ export class Token {
 
 /** The tokens that are out, of one namespace. */
 export class Fences {
-  readonly #out = new Map<string, Set<Token>>();
+  /** By key. Nearly always there is one, which then needs no set. */
+  readonly #out = new Map<string, Token | Set<Token>>();
   readonly #now: () => number;
   #epoch = 0;
 
@@ -60,47 +61,48 @@ export class Fences {
   /** How many tokens are out. 0 when nothing is under way. */
   get size(): number {
     let size = 0;
-    for (const tokens of this.#out.values()) size += tokens.size;
+    for (const out of this.#out.values()) size += out instanceof Token ? 1 : out.size;
     return size;
   }
 
   begin(key: string, kind: TokenKind): Token {
     const token = new Token(kind, this.#now());
-    const tokens = this.#out.get(key);
-    if (tokens === undefined) this.#out.set(key, new Set([token]));
-    else tokens.add(token);
+    const out = this.#out.get(key);
+    if (out === undefined) this.#out.set(key, token);
+    else if (out instanceof Token) this.#out.set(key, new Set([out, token]));
+    else out.add(token);
     return token;
   }
 
   end(key: string, token: Token): void {
-    const tokens = this.#out.get(key);
-    tokens?.delete(token);
-    if (tokens?.size === 0) this.#out.delete(key);
+    const out = this.#out.get(key);
+    if (out === token) this.#out.delete(key);
+    else if (out instanceof Set && out.delete(token) && out.size === 0) this.#out.delete(key);
   }
 
   /** Breaks the tokens of a key: those of reads and loads, or of writes as well. */
   doom(key: string, kinds: 'reads' | 'all'): void {
-    for (const token of this.#out.get(key) ?? []) {
+    for (const token of this.#of(key)) {
       if (kinds === 'all' || token.kind === 'read') token.doom();
     }
   }
 
   /** A write of this node got a version: other writes of the key store theirs only if it is higher. */
   tellRivals(key: string, own: Token, version: number): void {
-    for (const token of this.#out.get(key) ?? []) {
+    for (const token of this.#of(key)) {
       if (token !== own && token.kind === 'write') token.rival = Math.max(token.rival, version);
     }
   }
 
   /** Stores under way, of one key or of all, that a later write has to wait for; empty wherever L2 has leases. */
   fillsUnderWay(key?: string): Promise<unknown>[] {
-    const sets = key === undefined ? [...this.#out.values()] : [this.#out.get(key) ?? []];
-    return sets.flatMap((tokens) => [...tokens].flatMap((token) => token.filling ?? []));
+    const keys = key === undefined ? [...this.#out.keys()] : [key];
+    return keys.flatMap((key) => [...this.#of(key)].flatMap((token) => token.filling ?? []));
   }
 
   /** Whether a write of the key is under way on this node. */
   isWriting(key: string): boolean {
-    for (const token of this.#out.get(key) ?? []) {
+    for (const token of this.#of(key)) {
       if (token.kind === 'write') return true;
     }
     return false;
@@ -109,8 +111,15 @@ export class Fences {
   /** Breaks all tokens: everything known so far may be old. */
   nextEpoch(): void {
     this.#epoch += 1;
-    for (const tokens of this.#out.values()) {
-      for (const token of tokens) token.doom();
+    for (const key of this.#out.keys()) {
+      for (const token of this.#of(key)) token.doom();
     }
   }
+
+  #of(key: string): Iterable<Token> {
+    const out = this.#out.get(key);
+    return out === undefined ? NONE : out instanceof Token ? [out] : out;
+  }
 }
+
+const NONE: readonly Token[] = [];

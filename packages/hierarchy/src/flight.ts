@@ -22,8 +22,10 @@ export class Flight {
   readonly space: Space;
   readonly id: string;
   readonly token: Token;
-  /** The look into L2. Never rejects. */
+  /** The look into L2, bounded by its time limits. Never rejects. */
   readonly found: Promise<Reading>;
+  /** What that found, where it is known from the start. */
+  readonly reading: Reading | undefined;
   load: Load | undefined;
   /** Of the load, from when its loader begins, if anybody wants one. */
   loadTrace: LoadTrace | undefined;
@@ -32,12 +34,16 @@ export class Flight {
   #newsHeard = 0;
   #wake: (() => void) | undefined;
 
-  constructor(space: Space, id: string, token: Token, found: Promise<Reading>) {
+  /** @param look into L2; is aboard from here on, and leaves by itself. `undefined` where there is nothing to look into. */
+  constructor(space: Space, id: string, token: Token, look: ((flight: Flight) => Promise<Reading>) | undefined) {
     this.space = space;
     this.id = id;
     this.token = token;
-    this.found = found;
-    this.#began = space.core.clock.now();
+    this.#began = token.began;
+    // When all callers have gone, its answer is still to come, and an invalidation has to find its token.
+    if (look !== undefined) this.#passengers = 1;
+    this.reading = look === undefined ? NOTHING : undefined;
+    this.found = look === undefined ? FOUND_NOTHING : look(this);
   }
 
   /** Whether what comes of it is new enough for a call that begins now. */
@@ -95,3 +101,6 @@ export class Flight {
     this.#wake = undefined;
   }
 }
+
+const NOTHING: Reading = { entry: undefined, seen: undefined, answered: true };
+const FOUND_NOTHING = Promise.resolve(NOTHING);

@@ -191,6 +191,8 @@ describe('time limits of calls that load (35, 36)', () => {
     const { cache, clock } = lonely({ loadTimeout: { hard: 1_000, late: 0 } });
     const load = async (): Promise<string> => `${await cache.getOrSet('k', load)}`;
     const refused = expect(cache.getOrSet('k', load)).rejects.toMatchObject({ code: 'ERR_TIERWISE_LOAD_TIMEOUT' });
+    // The loader waits for itself by now.
+    await settle();
     await clock.advance(1_000);
     await refused;
   });

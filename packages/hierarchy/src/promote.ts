@@ -1,5 +1,5 @@
 import type { L2Read } from '@tierwise/l2';
-import type { Entry } from './entry.js';
+import type { Candidate, Entry } from './entry.js';
 import type { Token } from './fence.js';
 import { UNANSWERED, type Unanswered } from './l2-guard.js';
 import type { Verdict } from './logical-time.js';
@@ -11,9 +11,9 @@ import type { Space } from './space.js';
  * may be kept.
  *
  * @param asked when L2 was asked. How long its answer was on its way nobody knows, so what remains of a life is counted from there (law 3).
- * @returns what is not dead, fresh or stale.
+ * @returns what is not dead, fresh or stale; at once, unless marks have to be asked for.
  */
-export async function admit(
+export function admit(
   space: Space,
   key: string,
   id: string,
@@ -21,35 +21,39 @@ export async function admit(
   read: L2Read,
   asked: number,
   policy: Policy,
-): Promise<Entry | undefined | Unanswered> {
+): Entry | undefined | Unanswered | Promise<Entry | undefined | Unanswered> {
   if (read === undefined) return undefined;
   if (read.status === 'damaged') return damaged(space, key, 'foreign', read.reason);
   const opened = space.core.codec.unpack(read.bytes, { namespace: space.name, key: id });
   if (!opened.ok) return damaged(space, key, opened.reason, opened.detail);
   // Without shared logical time the numbers of other nodes mean nothing here; what is in L2 then has no tags.
   const generation = space.timeIsShared ? opened.generation : space.time.generation;
-  if (space.timeIsShared && !(await learnMarks(space, generation, opened.tags))) return UNANSWERED;
-  const { entry } = space.fill(
-    id,
-    token,
-    {
-      key,
-      payload: opened.payload,
-      generation,
-      tags: opened.tags,
-      userTags: opened.userTags,
-      version: read.version,
-      writtenAt: asked - read.ageMs,
-      freshUntil: asked + read.freshMs,
-      keepUntil: asked + read.keepMs,
-    },
-    policy,
-  );
+  const { tags } = opened;
+  const candidate = {
+    key,
+    payload: opened.payload,
+    generation,
+    tags,
+    userTags: opened.userTags,
+    version: read.version,
+    writtenAt: asked - read.ageMs,
+    freshUntil: asked + read.freshMs,
+    keepUntil: asked + read.keepMs,
+  };
+  const { time } = space;
+  const isKnown = !space.timeIsShared || (time.relied && time.judge(generation, tags) !== 'unknown');
+  if (isKnown) return keep(space, id, token, candidate, policy);
+  return learnMarks(space, tags).then((learned) => (learned ? keep(space, id, token, candidate, policy) : UNANSWERED));
+}
+
+/** Fills L1 through the fence with what can be judged. */
+function keep(space: Space, id: string, token: Token, candidate: Candidate, policy: Policy): Entry | undefined {
+  const { entry } = space.fill(id, token, candidate, policy);
   try {
     entry.value();
   } catch (error) {
     space.drop(id);
-    return damaged(space, key, 'undecodable', String(error));
+    return damaged(space, candidate.key, 'undecodable', String(error));
   }
   return isDead(space, entry) || entry.keepUntil <= space.core.clock.now() ? undefined : entry;
 }
@@ -59,10 +63,8 @@ export async function admit(
  *
  * @returns whether a verdict can be given now.
  */
-async function learnMarks(space: Space, generation: number, tags: readonly string[]): Promise<boolean> {
-  const { time, core } = space;
-  if (time.relied && time.judge(generation, tags) !== 'unknown') return true;
-  const marks = await core.guard?.marks(space.name, tags, { known: time.generation });
+async function learnMarks({ time, core, name }: Space, tags: readonly string[]): Promise<boolean> {
+  const marks = await core.guard?.marks(name, tags, { known: time.generation });
   if (marks === undefined || marks === UNANSWERED) return false;
   time.learned(tags, marks);
   return true;

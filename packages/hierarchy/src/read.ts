@@ -1,11 +1,11 @@
+import type { L2Read } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
 import { LATE } from './deadline.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
 import type { StaleReason } from './events.js';
-import type { Token } from './fence.js';
 import { Flight, type Reading } from './flight.js';
-import { UNANSWERED } from './l2-guard.js';
+import { type L2Guard, UNANSWERED, type Unanswered } from './l2-guard.js';
 import { startLoad, type Wish } from './load.js';
 import type { Policy } from './policy.js';
 import { admit, isAlive, isFresh } from './promote.js';
@@ -62,14 +62,16 @@ export async function find(
 }
 
 /** L2, then the source, for a key that L1 does not have fresh (or is not asked). `undefined`: the loader had nothing. */
-export async function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined> {
+export function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined> {
   if (wish.trace === undefined && space.core.tracing.wants('read')) {
     const read = { key: wish.key, mayLoad: true, behind: false };
     return traceRead(space, read, (trace) => findOrLoad(space, { ...wish, trace }));
   }
   const id = space.idOf(wish.key);
   const known = wish.force ? undefined : space.known(id);
-  if (known !== undefined && answersAtOnce(space, id, known, wish.policy)) return answerAndRefresh(space, wish, known);
+  if (known !== undefined && answersAtOnce(space, id, known, wish.policy)) {
+    return Promise.resolve(answerAndRefresh(space, wish, known));
+  }
   return bring(space, wish, known);
 }
 
@@ -104,6 +106,13 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
     }
     return deadlines.within(promise, hardAt);
   };
+  const waitForLook = async (flight: Flight): Promise<Reading | typeof LATE> => {
+    const looking = untilAborted(flight.found, signal);
+    // It ends in time by itself, unless the limit is a very short one: nothing more need be done about that.
+    const reading = hardMs > space.lookLimitMs && fallback === undefined ? await looking : await patiently(looking);
+    space.core.work.checkNotOver();
+    return reading;
+  };
   const tooLate = (): Entry => {
     if (isUsable(fallback)) {
       // If the time was over before the load had begun, it is still to come.
@@ -119,7 +128,8 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
     // What this node knew when this caller came: results that were dead by then are not for this caller.
     const { generation, deferrals } = space.time;
     try {
-      const reading = await patiently(untilAborted(flight.found, signal));
+      signal?.throwIfAborted();
+      const reading = flight.reading ?? (await waitForLook(flight));
       if (reading === LATE) return tooLate();
       const found = force ? undefined : reading.entry;
       if (found !== undefined && found.version !== wish.replaces && isFresh(space, found)) {
@@ -195,13 +205,10 @@ function board(space: Space, key: string, policy: Policy): Flight {
   const id = space.idOf(key);
   let flight = space.flights.get(id);
   if (flight === undefined || !flight.isJoinable) {
-    const token = space.fences.begin(id, 'read');
-    const found = readL2(space, key, id, token, policy);
-    flight = new Flight(space, id, token, space.core.work.track(found));
+    const { guard } = space.core;
+    const look = guard && ((flight: Flight) => readL2(flight, guard, key, policy));
+    flight = new Flight(space, id, space.fences.begin(id, 'read'), look);
     space.flights.set(id, flight);
-    // The look itself is aboard: when all callers have gone, its answer is still to come, and an invalidation has to find its token.
-    flight.board();
-    found.then(flight.leave, flight.leave);
   } else {
     space.counters.readsCoalesced += 1;
   }
@@ -209,17 +216,29 @@ function board(space: Space, key: string, policy: Policy): Flight {
   return flight;
 }
 
-const NOTHING: Reading = { entry: undefined, seen: undefined, answered: true };
 const NO_ANSWER: Reading = { entry: undefined, seen: undefined, answered: false };
 
 /** One look into L2. What it finds fills L1 through the fence. Never rejects. */
-async function readL2(space: Space, key: string, id: string, token: Token, policy: Policy): Promise<Reading> {
+async function readL2(flight: Flight, guard: L2Guard, key: string, policy: Policy): Promise<Reading> {
+  const { space, id } = flight;
+  const { core } = space;
+  core.work.begin();
+  try {
+    const attached = space.attach();
+    const isAttached = attached === true || (await attached);
+    const asked = core.clock.now();
+    const read = isAttached ? await guard.read(space.name, id) : UNANSWERED;
+    const admitted = read === UNANSWERED ? UNANSWERED : admit(space, key, id, flight.token, read, asked, policy);
+    return report(space, key, read, admitted instanceof Promise ? await admitted : admitted);
+  } finally {
+    core.work.end();
+    flight.leave();
+  }
+}
+
+/** Counts and tells what a look into L2 found. */
+function report(space: Space, key: string, read: L2Read | Unanswered, entry: Entry | undefined | Unanswered): Reading {
   const { core, counters, name } = space;
-  if (core.guard === undefined) return NOTHING;
-  const isAttached = await space.attach();
-  const asked = core.clock.now();
-  const read = isAttached ? await core.guard.read(name, id) : UNANSWERED;
-  const entry = read === UNANSWERED ? UNANSWERED : await admit(space, key, id, token, read, asked, policy);
   if (read === UNANSWERED || entry === UNANSWERED) {
     counters.l2Misses += 1;
     counters.l2Unanswered += 1;

@@ -55,6 +55,11 @@ export class Space {
     return this.core.guard?.hasTime === true;
   }
 
+  /** How long a look into L2 can take at the most, in milliseconds: to attach to it in four steps, to read, and to learn marks. */
+  get lookLimitMs(): number {
+    return this.core.guard === undefined ? 0 : 6 * this.core.options.l2TimeoutMs;
+  }
+
   /** What a key or tag is called within Tierwise and in L2: itself, or its keyed hash. */
   idOf(key: string): string {
     return this.core.codec.hideKey(key);

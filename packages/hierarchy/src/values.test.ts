@@ -1,7 +1,8 @@
+import { MemoryStore, memoryL2 } from '@tierwise/l2/memory';
 import { describe, expect, test } from 'vitest';
 import { settle } from '../test/manual-clock.js';
 import { cluster, lonely } from '../test/nodes.js';
-import { UnserializableError } from './index.js';
+import { createHierarchy, UnserializableError } from './index.js';
 
 const cycle: { name: string; self?: unknown; list?: unknown[] } = { name: 'cycle' };
 cycle.self = cycle;
@@ -275,4 +276,25 @@ describe('undefined is absence (4, law 10)', () => {
     expect(value).toBeUndefined();
     expect(cache.peek('k')).toBeUndefined();
   });
+});
+
+test('what L1 keeps encoded is no window on what came from L2', async () => {
+  const store = new MemoryStore();
+  const l2 = memoryL2(store);
+  const slab = new Uint8Array(1_000);
+  const read = l2.read.bind(l2);
+  l2.read = async (...asked) =>
+    (await read(...asked)).map((found) => {
+      if (found?.status !== 'found') return found;
+      slab.set(found.bytes, 100);
+      return { ...found, bytes: slab.subarray(100, 100 + found.bytes.length) };
+    });
+  const writer = createHierarchy({ namespace: 'n', l2: memoryL2(store) });
+  const reader = createHierarchy({ namespace: 'n', l2 });
+  const value = new Map([['a', 1]]);
+  await writer.set('k', value);
+  expect(await reader.get('k')).toEqual(value);
+  slab.fill(0);
+  expect(reader.peek('k')).toEqual(value);
+  await Promise.all([writer.close(), reader.close()]);
 });

@@ -93,7 +93,7 @@ function decode(stored: Buffer, now: RedisTime): L2Found | L2Damaged {
   const ageMs = Math.max(0, now - writtenAt);
   return {
     status: 'found',
-    bytes: detach(stored.subarray(HEADER_BYTES)),
+    bytes: stored.subarray(HEADER_BYTES),
     version,
     ageMs,
     // What was expired is as long stale as it is old, even if Redis' clock was set back behind that.
@@ -104,11 +104,4 @@ function decode(stored: Buffer, now: RedisTime): L2Found | L2Damaged {
 
 function damaged(reason: string): L2Damaged {
   return { status: 'damaged', reason, version: 0 };
-}
-
-// A reply is a window on what came from the socket in one piece, up to 64 KiB. Whoever keeps a small one would keep all of
-// it, so it gets memory of its own, unless it is most of it anyway.
-function detach(bytes: Buffer): Uint8Array {
-  if (bytes.length * 2 < bytes.buffer.byteLength) return new Uint8Array(bytes);
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }

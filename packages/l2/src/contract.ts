@@ -204,6 +204,7 @@ export type L2Written =
 /** An entry as a read finds it. */
 export interface L2Found {
   readonly status: 'found';
+  /** May be a window on more memory, which the backend does not change any more. Whoever keeps a small one makes a copy. */
   readonly bytes: Uint8Array;
   /**
    * Differs between any two writes of one key, and grows from each to the next as long as the store remembers the key. Positive

@@ -30,5 +30,13 @@ export function unwrapChecked(bytes: Buffer, { header, headerLength }: HeaderRea
 
 /** The namespace's length keeps `a` + `bc` apart from `ab` + `c`. */
 function checksum(bytes: Uint8Array, { namespace, key }: Place): number {
-  return crc32(bytes, crc32(`${namespace.length}:${namespace}${key}`));
+  return crc32(bytes, crc32(key, checksumOf(namespace)));
+}
+
+/** The namespace whose checksum was made last: it is nearly always the same few. */
+let last = { namespace: '', checksum: crc32('0:') };
+
+function checksumOf(namespace: string): number {
+  if (last.namespace !== namespace) last = { namespace, checksum: crc32(`${namespace.length}:${namespace}`) };
+  return last.checksum;
 }

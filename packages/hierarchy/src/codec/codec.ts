@@ -43,12 +43,12 @@ export interface PackMeta extends Place {
 export type Unpacked =
   | {
       readonly ok: true;
-      /** For {@link Codec.decode}. Memory of its own, of exactly its length. */
+      /** For {@link Codec.decode}. Often a window on the bytes that were unpacked, so whoever keeps it makes a copy. */
       readonly payload: Uint8Array;
       readonly generation: number;
-      readonly tags: string[];
+      readonly tags: readonly string[];
       /** Empty where there are none. */
-      readonly sealedTags: string[];
+      readonly sealedTags: readonly string[];
     }
   | BadBytes;
 
@@ -118,7 +118,8 @@ class PayloadCodec implements Codec {
 
   unpack(bytes: Uint8Array, where: Place): Unpacked {
     try {
-      return this.#unpack(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), where);
+      const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return this.#unpack(buffer, where);
     } catch (error) {
       return bad('undecodable', error instanceof Error ? error.message : String(error));
     }
@@ -142,6 +143,6 @@ class PayloadCodec implements Codec {
     const payload = decompress({ compression: header.compression, bytes: opened.body }, header.payloadLength);
     const { generation, tags } = header;
     this.#meter?.read.add(payload.length, opened.body.length, bytes.length, header.seal !== undefined);
-    return { ok: true, payload, generation, tags: [...tags], sealedTags: [...opened.sealedTags] };
+    return { ok: true, payload, generation, tags, sealedTags: opened.sealedTags };
   }
 }

@@ -35,12 +35,12 @@ export function canDecompress(compression: number): boolean {
 }
 
 /**
- * Undoes {@link compress}, into memory of its own. Never makes more than `length` bytes, whatever the input expands to.
+ * Undoes {@link compress}; what was not compressed stays where it is. Never makes more than `length` bytes, whatever the input expands to.
  *
  * @throws when the input is damaged, or does not expand to `length` bytes.
  */
 export function decompress({ compression, bytes }: Compressed, length: number): Uint8Array {
   const plain = compression === COMPRESSION.none ? bytes : inflateRawSync(bytes, { maxOutputLength: length });
   if (plain.length !== length) throw new RangeError(`they expand to ${plain.length} instead of ${length} bytes`);
-  return new Uint8Array(plain);
+  return plain;
 }

@@ -5,6 +5,40 @@
  * @returns `false` when the value holds something that `Object.freeze` does not protect, such as a Map, Date or Buffer.
  */
 export function freezeShareable(value: unknown): boolean {
+  const look = { left: MOST };
+  const shareable = isShareableTree(value, look, 0);
+  if (look.left < 0) return freezeGraph(value);
+  if (shareable) freezeTree(value);
+  return shareable;
+}
+
+/** So many parts, and so deep, are taken for a tree, which needs no memory of what was met. More of either may be a cycle. */
+const MOST = 10_000;
+const DEEPEST = 64;
+
+function isShareableTree(value: unknown, look: { left: number }, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return typeof value !== 'function';
+  look.left = depth > DEEPEST ? -1 : look.left - 1;
+  if (look.left < 0) return false;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) if (!isShareableTree(value[i], look, depth + 1)) return false;
+    return true;
+  }
+  if (!isPlainObject(value)) return false;
+  for (const name of Object.keys(value)) {
+    if (!isShareableTree((value as Record<string, unknown>)[name], look, depth + 1)) return false;
+  }
+  return true;
+}
+
+function freezeTree(value: unknown): void {
+  // What is met a second time is frozen already.
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const child of Array.isArray(value) ? value : Object.values(value)) freezeTree(child);
+}
+
+function freezeGraph(value: unknown): boolean {
   const met = new Set<object>();
   if (!meet(value, met)) return false;
   // What is met on the way joins the iteration, so that no depth of nesting can exhaust the stack.
@@ -19,8 +53,12 @@ export function freezeShareable(value: unknown): boolean {
 
 function meet(value: unknown, met: Set<object>): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function';
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null && !Array.isArray(value)) return false;
+  if (!Array.isArray(value) && !isPlainObject(value)) return false;
   met.add(value);
   return true;
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -116,7 +116,7 @@ export function readHeader(bytes: Buffer, checksumBytes: number): HeaderRead | B
   if (!Number.isSafeInteger(generation)) return bad('malformed', 'their generation is out of range');
   if (!sealed && (flags & SEALED_TAGS) !== 0) return bad('malformed', 'they have sealed tags but no seal');
 
-  const names = readNames(bytes.subarray(0, headerLength), FIXED_BYTES, bytes.readUInt16BE(28));
+  const names = readNames(bytes, FIXED_BYTES, bytes.readUInt16BE(28), headerLength);
   if (names === undefined) return bad('malformed', 'their tags run past the header');
   let at = names.end;
   let seal: HeaderSeal | undefined;
@@ -165,18 +165,22 @@ export function writeNames(bytes: Buffer, start: number, names: readonly string[
   return at;
 }
 
-/** Reads what {@link writeNames} wrote; `undefined` when it runs past the end. */
+const NO_NAMES: readonly string[] = [];
+
+/** Reads what {@link writeNames} wrote; `undefined` when it runs past `limit`. */
 export function readNames(
   bytes: Buffer,
   start: number,
   count: number,
-): { readonly names: string[]; readonly end: number } | undefined {
+  limit = bytes.length,
+): { readonly names: readonly string[]; readonly end: number } | undefined {
+  if (count === 0) return { names: NO_NAMES, end: start };
   const names: string[] = [];
   let at = start;
   for (let i = 0; i < count; i += 1) {
-    if (at + 4 > bytes.length) return undefined;
+    if (at + 4 > limit) return undefined;
     const end = at + 4 + bytes.readUInt32BE(at);
-    if (end > bytes.length) return undefined;
+    if (end > limit) return undefined;
     names.push(bytes.toString('utf8', at + 4, end));
     at = end;
   }
