@@ -65,7 +65,7 @@ async function defer(
  * Physically removes what a namespace has in L2. Where logical time is not shared, this is what `clear` has: then nothing read
  * before or during it is kept here.
  */
-export async function purge(space: Space): Promise<number> {
+async function purge(space: Space): Promise<number> {
   const { guard } = space.core;
   if (guard === undefined) return 0;
   space.fences.nextEpoch();

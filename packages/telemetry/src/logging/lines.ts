@@ -137,7 +137,7 @@ function one(key: string, redaction: Redaction): { key?: string } {
 }
 
 /** Names as they may be shown, and how many they are. */
-export function many(keys: readonly string[], redaction: Redaction, what = 'keys'): Record<string, unknown> {
+function many(keys: readonly string[], redaction: Redaction, what = 'keys'): Record<string, unknown> {
   const shown = keys.slice(0, MAX_NAMES).flatMap((key) => redaction.name(key) ?? []);
   return { ...(shown.length === 0 ? {} : { [what]: shown }), count: keys.length };
 }
