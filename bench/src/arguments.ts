@@ -12,7 +12,7 @@ export interface Arguments {
 
 export const USAGE = `npm run bench [-- options]
 
-  --quick          about 1 minute instead of 10, and nothing is written: to see whether something is far off
+  --quick          a minute or two instead of 10, and nothing is written: to see whether something is far off
   --only P1,P3     some scenarios, and nothing is written
   --check          fails if a ratio is 20 % worse than the committed one, in docs/benchmarks.json
   --traces         hit ratios of L1's policies instead, on the traces of the folder TIERWISE_TRACES or on a made-up one
