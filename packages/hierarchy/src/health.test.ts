@@ -1,4 +1,4 @@
-import type { L2Read } from '@tierwise/l2';
+import type { L2Host, L2Read } from '@tierwise/l2';
 import { MemoryStore, memoryL2 } from '@tierwise/l2/memory';
 import { describe, expect, test } from 'vitest';
 import { settle } from '../test/manual-clock.js';
@@ -189,6 +189,17 @@ describe('health', () => {
     const health = await cache.health();
     expect(codes(health)).toEqual(['feed-lost']);
     expect(health).toMatchObject({ tookMs: 0, feed: { state: 'deaf', lagMs: undefined } });
+  });
+
+  test('so is one whose feed has not come alive yet: no incident has begun, since nothing was lost', async () => {
+    const inner = memoryL2(new MemoryStore());
+    const open = inner.open.bind(inner);
+    inner.open = (host: L2Host) => open({ ...host, onFeedState: () => {} });
+    const cache = createHierarchy({ namespace: 'test', l2: inner });
+    const health = await cache.health();
+    expect(codes(health)).toEqual(['feed-lost']);
+    expect(health.openIncidents).toBe(0);
+    await cache.close();
   });
 
   test('what L2 has yet to be told is a reason', async () => {
