@@ -63,7 +63,7 @@ function strangers(environment: Environment, ignored: readonly string[]): Config
   return Object.keys(environment)
     .filter((name) => OWN_PREFIXES.some((prefix) => name.startsWith(prefix)))
     .filter((name) => !FOREIGN_PREFIXES.some((prefix) => name.startsWith(prefix)) && !ignored.includes(name))
-    .filter((name) => !known.includes(name) && !RETIRED.has(name))
+    .filter((name) => !known.includes(name))
     .map((name) => unknownName('variable', name, known, 'environment'));
 }
 

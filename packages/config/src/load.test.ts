@@ -181,6 +181,11 @@ describe('what is wrong', () => {
     ['a snapshot nowhere', { snapshot: { onSigterm: true } }, 'snapshot.file'],
     ['low above high', { incidents: { memory: { high: 0.5, low: 0.6 } } }, 'incidents.memory.low'],
     ['a key without an id', { encryption: { keys: [KEY] } }, 'encryption.keys'],
+    [
+      'a key with a part that does not exist',
+      { encryption: { keys: [{ id: 'a', key: KEY, kye: 1 }] } },
+      'encryption.keys',
+    ],
     ['no keys', { encryption: { keys: [] } }, 'encryption.keys'],
     ['an address without a port', { l2: { redis: { cluster: { nodes: ['a'] } } } }, 'l2.redis.cluster.nodes'],
     ['a profile that does not exist', { profile: 'prod' }, 'profile'],

@@ -48,6 +48,26 @@ function make(options: { shrinks?: boolean; interval?: number } = {}) {
   return { clock, memory, l1, told, states, pressure };
 }
 
+describe('other bounds', () => {
+  test('while there is room, they hold at once', () => {
+    const { l1, pressure } = make();
+    pressure.rebound(2000, 50_000);
+    expect(l1.bounds).toEqual({ maxEntries: 2000, maxBytes: 50_000 });
+  });
+
+  test('what was shrunk stays so where they are larger, and comes within them where they are smaller', () => {
+    const { l1, memory, pressure } = make();
+    memory.used = 900_000;
+    pressure.filled(1);
+    expect(l1.bounds).toEqual({ maxEntries: 750, maxBytes: 75_000 });
+    pressure.rebound(2000, 200_000);
+    expect(l1.bounds).toEqual({ maxEntries: 750, maxBytes: 75_000 });
+    pressure.rebound(500, 100_000);
+    expect(l1.bounds).toEqual({ maxEntries: 500, maxBytes: 75_000 });
+    pressure.close();
+  });
+});
+
 describe('memory pressure', () => {
   test('is looked at when L1 is filled, once an interval, and never by a timer while there is none', async () => {
     const { clock, memory, pressure } = make();
