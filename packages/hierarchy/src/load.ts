@@ -49,7 +49,10 @@ export function startLoad(flight: Flight, reading: Reading, wish: Wish): Load {
 export class Load {
   readonly #outcome: Promise<Outcome>;
   readonly #abort = new AbortController();
+  readonly #space: Space;
   #waiting = 0;
+  /** The wait of the callers that came last. */
+  #shared: { readonly at: number; readonly wait: Promise<Outcome | typeof LATE> } | undefined;
   #lastToGo: AbortSignal | undefined;
   /** When it began, on this node's clock. */
   readonly began: number;
@@ -57,6 +60,7 @@ export class Load {
   constructor(flight: Flight, run: (controller: AbortController) => Promise<Outcome>) {
     const { work, clock } = flight.space.core;
     this.began = clock.now();
+    this.#space = flight.space;
     flight.board();
     const release = work.abortOnClose(this.#abort);
     this.#outcome = work.track(
@@ -68,6 +72,20 @@ export class Load {
       }),
     );
     this.#outcome.catch(() => {});
+  }
+
+  /**
+   * Waits for the outcome, or resolves with {@link LATE}. Callers whose time is over at the same moment share one wait: ten thousand callers of
+   * one cold key do.
+   */
+  waitUntil(until: number, signal: AbortSignal | undefined): Promise<Outcome | typeof LATE> {
+    const { deadlines } = this.#space.core;
+    if (signal !== undefined || this.#abort.signal.aborted) return deadlines.within(this.wait(signal), until);
+    const at = Math.ceil(until);
+    if (this.#shared?.at !== at) this.#shared = { at, wait: deadlines.within(this.#outcome, at) };
+    // Whoever has no signal stays until the end: nothing is left to be counted down.
+    this.#waiting += 1;
+    return this.#shared.wait;
   }
 
   /** Waits for the outcome. */

@@ -7,10 +7,11 @@ import type { StaleReason } from './events.js';
 import { Flight, type Reading } from './flight.js';
 import { type L2Guard, UNANSWERED, type Unanswered } from './l2-guard.js';
 import { startLoad, type Wish } from './load.js';
+import { Patience } from './patience.js';
 import type { Policy } from './policy.js';
 import { admit, isAlive, isFresh } from './promote.js';
 import type { Space } from './space.js';
-import { answersAtOnce, useOf } from './stale.js';
+import { answersAtOnce } from './stale.js';
 import { type ReadTrace, traceRead } from './tracing.js';
 
 /**
@@ -86,59 +87,24 @@ export function refreshAhead(space: Space, wish: Wish, entry: Entry): void {
 /** @param stale what L1 has, to answer with if the load fails or takes too long. */
 async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promise<Entry | undefined> {
   const { key, signal, force, policy, trace } = wish;
-  const { clock, deadlines } = space.core;
-  const { softMs, hardMs } = policy.loadTimeout;
-  const began = clock.now();
-  const hardAt = began + hardMs;
-  let softAt = began + softMs;
-  let fallback = stale;
-  const isUsable = (entry: Entry | undefined): entry is Entry =>
-    entry !== undefined && useOf(space, entry, policy) !== 'none';
-  const patiently = async <T>(promise: Promise<T>): Promise<T | typeof LATE> => {
-    if (fallback !== undefined && softAt < hardAt) {
-      if (clock.now() >= softAt && isUsable(fallback)) {
-        // Nobody waits for this any more: how it ends is not for this caller.
-        promise.catch(() => {});
-        return LATE;
-      }
-      const answer = await deadlines.within(promise, softAt);
-      if (answer !== LATE || isUsable(fallback)) return answer;
-    }
-    return deadlines.within(promise, hardAt);
-  };
-  const waitForLook = async (flight: Flight): Promise<Reading | typeof LATE> => {
-    const looking = untilAborted(flight.found, signal);
-    // It ends in time by itself, unless the limit is a very short one: nothing more need be done about that.
-    const reading = hardMs > space.lookLimitMs && fallback === undefined ? await looking : await patiently(looking);
-    space.core.work.checkNotOver();
-    return reading;
-  };
-  const tooLate = (): Entry => {
-    if (isUsable(fallback)) {
-      // If the time was over before the load had begun, it is still to come.
-      if (wish.behind !== true) refreshBehind(space, wish);
-      return answerStale(space, wish, fallback, 'timeout');
-    }
-    space.counters.loadTimeouts += 1;
-    throw new LoadTimeoutError(hardMs, { namespace: space.name, key });
-  };
-
+  const patience = new Patience(space, wish, stale);
   for (let restarts = 0; ; restarts += 1) {
     const flight = board(space, key, policy);
     // What this node knew when this caller came: results that were dead by then are not for this caller.
     const { generation, deferrals } = space.time;
     try {
       signal?.throwIfAborted();
-      const reading = flight.reading ?? (await waitForLook(flight));
-      if (reading === LATE) return tooLate();
+      const reading = flight.reading ?? (await patience.whileLooking(flight));
+      if (reading === LATE) return tooLate(space, wish, patience);
+      space.core.work.checkNotOver();
       const found = force ? undefined : reading.entry;
       if (found !== undefined && found.version !== wish.replaces && isFresh(space, found)) {
         if (trace !== undefined) trace.outcome = restarts > 0 ? 'elsewhere' : 'l2';
         return found;
       }
-      if (wish.behind !== true && isUsable(found)) {
+      if (wish.behind !== true && patience.isUsable(found)) {
         if (answersAtOnce(space, flight.id, found, policy)) return answerAndRefresh(space, wish, found);
-        fallback = found;
+        patience.fallback = found;
       }
       if (flight.load === undefined) {
         if (flight.token.doomed && restarts < MAX_RESTARTS) continue;
@@ -148,9 +114,8 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
         space.counters.loadsShared += 1;
         if (trace !== undefined) trace.outcome = 'shared';
       }
-      softAt = Math.min(softAt, flight.load.began + softMs);
-      const outcome = await patiently(flight.load.wait(signal));
-      if (outcome === LATE) return tooLate();
+      const outcome = await patience.whileLoading(flight.load);
+      if (outcome === LATE) return tooLate(space, wish, patience);
       if (outcome === 'restart') continue;
       if (outcome === undefined) return undefined;
       // What was expired meanwhile is as good as dead for a caller that came after that.
@@ -159,13 +124,25 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
       return outcome;
     } catch (error) {
       const isOwn = signal?.aborted === true || error instanceof HierarchyClosedError;
-      if (isOwn || !isUsable(fallback)) throw error;
-      return answerStale(space, wish, fallback, 'error');
+      if (isOwn || !patience.isUsable(patience.fallback)) throw error;
+      return answerStale(space, wish, patience.fallback, 'error');
     } finally {
       if (trace !== undefined) trace.load = flight.loadTrace;
       flight.leave();
     }
   }
+}
+
+/** What a caller is answered with whose time is over. */
+function tooLate(space: Space, wish: Wish, patience: Patience): Entry {
+  const { fallback } = patience;
+  if (patience.isUsable(fallback)) {
+    // If the time was over before the load had begun, it is still to come.
+    if (wish.behind !== true) refreshBehind(space, wish);
+    return answerStale(space, wish, fallback, 'timeout');
+  }
+  space.counters.loadTimeouts += 1;
+  throw new LoadTimeoutError(wish.policy.loadTimeout.hardMs, { namespace: space.name, key: wish.key });
 }
 
 function answerAndRefresh(space: Space, wish: Wish, stale: Entry): Entry {
