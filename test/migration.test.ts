@@ -8,7 +8,7 @@ import { torture } from './coherence/run.js';
 const SUBJECT = pathToFileURL(createRequire(import.meta.url).resolve('@tierwise/test/coherence/tierwise')).href;
 
 /** What an operator needs for a way there, back, and there for good, with the short times of the torture, in milliseconds. */
-const THERE_AND_BACK_MS = 7_000;
+const THERE_AND_BACK_MS = 6_000;
 /** After an outage nodes take their time to come back: `npm run torture` has that. */
 const FAULTS = FAULT_KINDS.filter((kind) => kind !== 'outage');
 

@@ -54,25 +54,29 @@ test('the phase is not known any more: deaf, until it is', async () => {
   expect(await node.l2.health()).toMatchObject({ status: 'up', feed: 'alive' });
 });
 
-test('a phase begins that listens to the new store as well: deaf until that tells of all that is followed', async () => {
-  const clock = new ManualClock();
-  const node = await cluster.node('from', 0, { clock });
-  await clock.advance(0);
-  expect(node.states).toEqual(['alive']);
-  node.to.hold('follow').fail(new Error('away'));
-  const held = node.to.hold('follow');
-  await cluster.turn(node, 'moving', 0);
-  expect(node.states).toEqual(['alive', 'deaf']);
-  await clock.advance(250);
-  await held.arrived;
-  expect(node.states).toEqual(['alive', 'deaf']);
-  held.go();
-  await settle();
-  expect(node.states).toEqual(['alive', 'deaf', 'alive']);
-  const peer = await cluster.node('moving', 100);
-  const heard = await heardDuring(node, () => set(peer, 'value'));
-  expect(heard.map((news) => news.type === 'changed' && news.cause)).toContain('external');
-});
+test.each(['moving', 'to'] as const)(
+  '%s begins, which listens to the new store: deaf until that tells of all that is followed',
+  async (phase) => {
+    const clock = new ManualClock();
+    const node = await cluster.node('from', 0, { clock });
+    await clock.advance(0);
+    expect(node.states).toEqual(['alive']);
+    node.to.hold('follow').fail(new Error('away'));
+    const held = node.to.hold('follow');
+    await cluster.turn(node, phase, 0);
+    expect(node.states).toEqual(['alive', 'deaf']);
+    await clock.advance(250);
+    await held.arrived;
+    expect(node.states).toEqual(['alive', 'deaf']);
+    held.go();
+    await settle();
+    expect(node.states).toEqual(['alive', 'deaf', 'alive']);
+    const peer = await cluster.node('moving', 100);
+    const heard = await heardDuring(node, () => set(peer, 'value'));
+    const cause = phase === 'to' ? 'write' : 'external';
+    expect(heard.map((news) => news.type === 'changed' && news.cause)).toContain(cause);
+  },
+);
 
 test('who is joining follows in both stores already: no deafness when values begin to move', async () => {
   const node = await cluster.node('joining');
