@@ -61,11 +61,11 @@ test.each(['moving', 'to'] as const)(
     const node = await cluster.node('from', 0, { clock });
     await clock.advance(0);
     expect(node.states).toEqual(['alive']);
-    for (let times = 0; times < 4; times += 1) node.to.hold('follow').fail(new Error('away'));
+    for (let times = 0; times < 3; times += 1) node.to.hold('follow').fail(new Error('away'));
     const held = node.to.hold('follow');
     await cluster.turn(node, phase, 0);
     expect(node.states).toEqual(['alive', 'deaf']);
-    await clock.advance(250);
+    await clock.advance(1_000);
     await held.arrived;
     expect(node.states).toEqual(['alive', 'deaf']);
     held.go();
