@@ -1,6 +1,7 @@
+import { L2InvalidError } from '@tierwise/l2';
 import { describe, expect, test } from 'vitest';
 import { settle } from '../test/manual-clock.js';
-import { cluster, HandLoader, lonely } from '../test/nodes.js';
+import { cluster, HandLoader, lonely, type Node } from '../test/nodes.js';
 import type { BatchLoadContext } from './index.js';
 
 /** A batch loader that is driven by hand. */
@@ -298,5 +299,60 @@ describe('getOrSetMany (7)', () => {
     expect(cache.peek('a')).toBeUndefined();
     await cache.invalidateTags(['t']);
     expect(await cache.getMany(['a', 'b'])).toEqual([undefined, undefined]);
+  });
+});
+
+describe('writes of one turn', () => {
+  test('become one command, and each hears of its own answer', async () => {
+    const n = await cluster().node();
+    await n.cache.set('warm', 0);
+    const before = n.l2.count('write');
+    await Promise.all(Array.from({ length: 50 }, (_, i) => n.cache.set(`k${i}`, i)));
+    expect(n.l2.count('write')).toBe(before + 1);
+    expect(await n.cache.getMany(['k0', 'k49'])).toEqual([0, 49]);
+  });
+
+  test.each<[string, (cache: Node['cache']) => Promise<unknown>]>([
+    ['delete', (cache) => cache.delete('k')],
+    [
+      'setMany',
+      (cache) =>
+        cache.setMany(
+          new Map([
+            ['k', 'later'],
+            ['other', 'later'],
+          ]),
+        ),
+    ],
+    ['invalidateTags', (cache) => cache.invalidateTags(['t'])],
+    ['clear', (cache) => cache.clear()],
+  ])('a set that is followed by %s in the same turn reaches L2 before it', async (name, order) => {
+    const { node } = cluster();
+    const [n, peer] = [await node(), await node()];
+    await n.cache.set('k', 'first', { tags: ['t'] });
+    await Promise.all([n.cache.set('k', 'set', { tags: ['t'] }), order(n.cache)]);
+    const expected = name === 'setMany' ? 'later' : undefined;
+    expect([await n.cache.get('k'), await peer.cache.get('k')]).toEqual([expected, expected]);
+  });
+
+  test('of one key: the last one counts', async () => {
+    const { node } = cluster();
+    const [n, peer] = [await node(), await node()];
+    await n.cache.set('warm', 0);
+    await Promise.all(['a', 'b', 'c'].map((value) => n.cache.set('k', value)));
+    expect([await n.cache.get('k'), await peer.cache.get('k')]).toEqual(['c', 'c']);
+  });
+
+  test('one that L2 finds invalid fails alone', async () => {
+    const n = await cluster().node();
+    await n.cache.set('warm', 0);
+    const write = n.l2.write.bind(n.l2);
+    n.l2.write = async (namespace, entries, options) => {
+      if (entries.some(({ key }) => key === 'bad')) throw new L2InvalidError('test', 'it is bad');
+      return write(namespace, entries, options);
+    };
+    const [good, bad] = await Promise.allSettled([n.cache.set('good', 1), n.cache.set('bad', 1)]);
+    expect([good.status, bad.status]).toEqual(['fulfilled', 'rejected']);
+    expect(await n.cache.get('good')).toBe(1);
   });
 });

@@ -63,6 +63,7 @@ export class L2Guard {
   readonly #reads: Coalescer<string, L2Read>;
   readonly #acquires: Coalescer<L2LeaseRequest, L2LeaseAnswer>;
   readonly #fills: Coalescer<L2Write, L2Written>;
+  readonly #writes: Coalescer<L2Write, L2Written>;
   readonly #looks: Coalescer<MarksQuestion, L2Marks | undefined>;
   readonly #ensures: Coalescer<MarksQuestion, L2Marks | undefined>;
 
@@ -88,6 +89,9 @@ export class L2Guard {
     );
     this.#fills = new Coalescer(
       asking('fill', (namespace, fills, account) => this.#write(namespace, fills, callOptions(account))),
+    );
+    this.#writes = new Coalescer(
+      asking('write', (namespace, writes, account) => this.#write(namespace, writes, callOptions(account))),
     );
     this.#looks = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
     this.#ensures = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
@@ -156,18 +160,23 @@ export class L2Guard {
 
   async fill(namespace: string, write: L2Write): Promise<L2Written | Unanswered | undefined> {
     if (this.#isPending(namespace, write.key)) return UNANSWERED;
-    return this.#question('fill', this.#fill(namespace, write));
+    return this.#question('fill', this.#together(this.#fills, 'fill', namespace, write));
   }
 
-  async #fill(namespace: string, write: L2Write): Promise<L2Written | undefined> {
+  /** One of the writes that become one command. */
+  async #together(
+    gatherer: Coalescer<L2Write, L2Written>,
+    operation: 'fill' | 'write',
+    namespace: string,
+    write: L2Write,
+  ): Promise<L2Written | undefined> {
     try {
-      return await this.#fills.ask(namespace, write, this.#correlation.current());
+      return await gatherer.ask(namespace, write, this.#correlation.current());
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
-      // Perhaps it was another fill of the same turn: then this one is sound by itself.
-      return (
-        await this.#line.send('fill', () => this.#write(namespace, [write], this.#account), { namespace, count: 1 })
-      )?.[0];
+      // Perhaps it was another one of the same turn: then this one is sound by itself.
+      const about = { namespace, count: 1 };
+      return (await this.#line.send(operation, () => this.#write(namespace, [write], this.#account), about))?.[0];
     }
   }
 
@@ -186,13 +195,28 @@ export class L2Guard {
     return answer !== UNANSWERED;
   }
 
-  /** @param key the first one as the user spells it, for the error; so for the other orders. */
-  write(namespace: string, writes: readonly L2Write[], key: string | undefined): Promise<L2Written[] | undefined> {
-    return this.#order('write', () => this.#write(namespace, writes, this.#account), {
-      namespace,
-      key,
-      count: writes.length,
-    });
+  /**
+   * Writes of one key each that come in one turn of the event loop become one command. Every other order that comes in between sends them
+   * on their way first, so that the order of calls is the order of commands.
+   *
+   * @param key the first one as the user spells it, for the error; so for the other orders.
+   */
+  async write(
+    namespace: string,
+    writes: readonly L2Write[],
+    key: string | undefined,
+  ): Promise<readonly L2Written[] | undefined> {
+    const [only] = writes;
+    if (only === undefined || writes.length > 1) {
+      const write = () => this.#write(namespace, writes, this.#account);
+      return this.#order('write', write, { namespace, key, count: writes.length });
+    }
+    try {
+      const written = await this.#together(this.#writes, 'write', namespace, only);
+      return written && [written];
+    } catch (error) {
+      throw this.#failed('write', error, namespace, key);
+    }
   }
 
   #write(namespace: string, writes: readonly L2Write[], account: L2CallOptions | undefined): Promise<L2Written[]> {
@@ -276,6 +300,7 @@ export class L2Guard {
   }
 
   async #order<T>(operation: string, run: () => Promise<T> | undefined, about: OrderAbout): Promise<T | undefined> {
+    this.#writes.flush();
     try {
       return await this.#line.send(operation, run, about);
     } catch (error) {
