@@ -194,26 +194,12 @@ export class Cache {
 
   /** Stores a value in both tiers; peers drop theirs. When it resolves, no earlier value is served here any more. */
   async set(key: string, value: unknown, options?: StoreOptions): Promise<void> {
-    await this.setMany([[key, value]], options);
+    await this.#set([[key, value]], options);
   }
 
   /** Stores values, in as few commands as L2 allows. Of a key that comes twice, the later value counts. */
   async setMany(items: Iterable<readonly [key: string, value: unknown]>, options?: StoreOptions): Promise<void> {
-    this.#space.core.work.checkOpen();
-    const { rules } = this.#policy;
-    checkStoreOptions('set()', options, rules);
-    const byKey = new Map(items);
-    for (const [key, value] of byKey) {
-      checkKey(key, rules);
-      if (value === undefined) {
-        throw new InvalidValueError(
-          `undefined cannot be stored under ${JSON.stringify(key)}, since it means absence: store null, or delete the key`,
-          { namespace: this.name, key },
-        );
-      }
-    }
-    const pairs = [...byKey].map(([key, value]) => ({ key, value }));
-    await this.#track(set(this.#space, pairs, refinePolicy(this.#policy, options), [...(options?.tags ?? [])]));
+    await this.#set([...new Map(items)], options);
   }
 
   /** Removes a value from both tiers, and from peers. @returns whether there was one. */
@@ -351,6 +337,24 @@ export class Cache {
     };
   }
 
+  /** @param items of different keys. */
+  #set(items: readonly (readonly [key: string, value: unknown])[], options: StoreOptions | undefined): Promise<void> {
+    this.#space.core.work.checkOpen();
+    const { rules } = this.#policy;
+    checkStoreOptions('set()', options, rules);
+    for (const [key, value] of items) {
+      checkKey(key, rules);
+      if (value === undefined) {
+        throw new InvalidValueError(
+          `undefined cannot be stored under ${JSON.stringify(key)}, since it means absence: store null, or delete the key`,
+          { namespace: this.name, key },
+        );
+      }
+    }
+    const tags = options?.tags === undefined ? NO_TAGS : [...options.tags];
+    return this.#track(set(this.#space, items, refinePolicy(this.#policy, options), tags));
+  }
+
   #check(keys: readonly string[]): void {
     this.#space.core.work.checkOpen();
     const { rules } = this.#space.core.options;
@@ -367,6 +371,8 @@ export class Cache {
     return this.#space.core.work.track(work);
   }
 }
+
+const NO_TAGS: readonly string[] = [];
 
 /** A copy, since the caller's array is the caller's. @throws {@link InvalidKeyError} */
 function copyTags(tags: unknown, rules: Rules): readonly string[] {

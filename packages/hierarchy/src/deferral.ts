@@ -32,18 +32,15 @@ export async function tryOrder<T>(
   if (guard === undefined || ids.length === 0)
     return { answers: new Map(), late: NONE, inDoubt: NONE, error: undefined };
   // Nothing overtakes what is pending for its key: then the last order is the one that counts.
-  const waiting = new Set(outbox === undefined ? [] : ids.filter((id) => outbox.isPending(space.name, id)));
-  const now = ids.filter((id) => !waiting.has(id));
+  const pending = outbox === undefined ? [] : ids.filter((id) => outbox.isPending(space.name, id));
+  const waiting: ReadonlySet<string> = pending.length === 0 ? NONE : new Set(pending);
+  const now = pending.length === 0 ? ids : ids.filter((id) => !waiting.has(id));
   if (now.length === 0) return { answers: new Map(), late: waiting, inDoubt: NONE, error: undefined };
   try {
     await prepare(space, now);
-    const answers = await send(now);
-    return {
-      answers: new Map((answers ?? []).map((answer, index) => [now[index] ?? '', answer])),
-      late: waiting,
-      inDoubt: NONE,
-      error: undefined,
-    };
+    const answers = new Map<string, T>();
+    for (const [index, answer] of ((await send(now)) ?? []).entries()) answers.set(now[index] ?? '', answer);
+    return { answers, late: waiting, inDoubt: NONE, error: undefined };
   } catch (error) {
     if (!isMadeUpFor(space, error)) throw error;
     return { answers: new Map(), late: new Set(ids), inDoubt: mayHaveArrived(error) ? new Set(now) : NONE, error };

@@ -1,6 +1,7 @@
 import type { L2Life, L2Write, L2Written } from '@tierwise/l2';
 import { reportDeferred, tryOrder } from './deferral.js';
 import type { Entry } from './entry.js';
+import type { Token } from './fence.js';
 import type { L2Guard } from './l2-guard.js';
 import { ensureMarks } from './load.js';
 import type { KeyOrder } from './pending.js';
@@ -16,38 +17,36 @@ import type { Space } from './space.js';
  * Until then L1 goes on answering with the old value, as it may.
  */
 
-export interface KeyValue {
-  readonly key: string;
-  readonly value: unknown;
-}
-
 /** Stores values. All are encoded before anything is done, so that one bad value leaves everything as it was. */
 export async function set(
   space: Space,
-  items: readonly KeyValue[],
+  items: readonly (readonly [key: string, value: unknown])[],
   policy: Policy,
   userTags: readonly string[],
 ): Promise<void> {
   const { core, counters, name } = space;
-  const all = items.map(({ key, value }) => ({
+  const all = items.map(([key, value]) => ({
     key,
     id: space.idOf(key),
     payload: core.codec.encode(value),
     life: lifeOf(policy, value),
   }));
-  const unborn = all.filter(({ life }) => life.freshMs === 0).map(({ key }) => key);
-  if (unborn.length > 0) await remove(space, unborn, 'delete');
-  const encoded = all.filter(({ life }) => life.freshMs > 0);
-  if (encoded.length === 0) return;
-  const writes = encoded.map((item) => ({
-    ...item,
-    token: space.fences.begin(item.id, 'write'),
-    since: core.guard?.moment(name, item.id) ?? '',
-  }));
-  const byId = new Map(writes.map((write) => [write.id, write]));
-  const ids = [...byId.keys()];
+  const unborn = all.filter(({ life }) => life.freshMs === 0);
+  if (unborn.length > 0)
+    await remove(
+      space,
+      unborn.map(({ key }) => key),
+      'delete',
+    );
+  if (unborn.length === all.length) return;
+  const writes: Write[] = [];
+  for (const { key, id, payload, life } of all) {
+    if (life.freshMs === 0) continue;
+    const token = space.fences.begin(id, 'write');
+    writes.push({ key, id, payload, life, token, since: core.guard?.moment(name, id) ?? '' });
+  }
   try {
-    const tags = userTags.map((tag) => core.codec.hideTag(tag));
+    const tags = userTags.length === 0 ? userTags : userTags.map((tag) => core.codec.hideTag(tag));
     const inL2 = core.guard !== undefined && (tags.length === 0 || space.timeIsShared);
     // L2 begins to count later, when the write arrives there: L1 never outlives it.
     const stamp = () => ({
@@ -58,12 +57,20 @@ export async function set(
       writtenAt: core.clock.now(),
     });
     let candidate = stamp();
-    const pack = (id: string) => toWrite(space, byId.get(id), candidate);
-    const { answers, late, inDoubt, error } = await tryOrder<L2Written | boolean>(space, ids, async (ids) => {
+    const ids = writes.map(({ id }) => id);
+    const { answers, late, inDoubt, error } = await tryOrder<L2Written | boolean>(space, ids, async (now) => {
       candidate = stamp();
-      if (inL2) return writeL2(space, ids.flatMap(pack), userTags, policy, items[0]?.key);
       // Another node may hold an untagged value, which this tagged one, living in L1 alone, replaces.
-      return core.guard?.delete(name, ids, items[0]?.key);
+      if (!inL2) return core.guard?.delete(name, now, items[0]?.[0]);
+      const going = new Set(now.length === ids.length ? [] : now);
+      const sent = going.size === 0 ? writes : writes.filter(({ id }) => going.has(id));
+      return writeL2(
+        space,
+        sent.map((write) => toWrite(space, write, candidate)),
+        userTags,
+        policy,
+        items[0]?.[0],
+      );
     });
     const orders: KeyOrder[] = [];
     for (const { key, id, payload, life, token, since } of writes) {
@@ -75,14 +82,28 @@ export async function set(
       if (inDoubt.has(id)) space.doubt(id);
       if (version >= token.rival || late.has(id) || overtaken) space.drop(id);
       if (version >= token.rival && !overtaken) {
-        const lives = { freshUntil: candidate.writtenAt + life.freshMs, keepUntil: candidate.writtenAt + life.keepMs };
-        space.fill(id, token, { ...candidate, ...lives, key, payload, version }, policy);
+        const { writtenAt, generation, deferrals } = candidate;
+        const freshUntil = writtenAt + life.freshMs;
+        const keepUntil = writtenAt + life.keepMs;
+        const value = {
+          key,
+          payload,
+          version,
+          generation,
+          deferrals,
+          tags,
+          userTags,
+          writtenAt,
+          freshUntil,
+          keepUntil,
+        };
+        space.fill(id, token, value, policy);
         space.fences.tellRivals(id, token, version);
       }
       if (!late.has(id)) continue;
-      const values = inL2 && !inDoubt.has(id) ? pack(id) : [];
-      const value = values[0] && { ...values[0], since, at: candidate.writtenAt };
-      orders.push({ op: 'set', key: id, value, inDoubt: inL2 && inDoubt.has(id) });
+      const value = inL2 && !inDoubt.has(id) ? toWrite(space, { id, payload, life }, candidate) : undefined;
+      const order = value && { ...value, since, at: candidate.writtenAt };
+      orders.push({ op: 'set', key: id, value: order, inDoubt: inL2 && inDoubt.has(id) });
     }
     if (orders.length > 0) {
       reportDeferred(space, { op: 'set', keys: writes.filter(({ id }) => late.has(id)).map(({ key }) => key), error });
@@ -100,21 +121,29 @@ export async function set(
   }
   counters.sets += items.length;
   if (core.events.wants('set')) {
-    for (const { key, value } of items) core.events.emit({ type: 'set', namespace: name, key, value });
+    for (const [key, value] of items) core.events.emit({ type: 'set', namespace: name, key, value });
   }
 }
 
-/** What goes to L2. An array of one, or of none. */
+/** A value on its way. */
+interface Write {
+  readonly key: string;
+  readonly id: string;
+  readonly payload: Uint8Array;
+  readonly life: L2Life;
+  readonly token: Token;
+  /** L2's moment when it began: see `replay.ts`. */
+  readonly since: string;
+}
+
+/** What goes to L2. */
 function toWrite(
   space: Space,
-  write: { id: string; payload: Uint8Array; life: L2Life } | undefined,
-  candidate: { generation: number; tags: readonly string[]; userTags: readonly string[] },
-): L2Write[] {
-  if (write === undefined) return [];
-  const { id, payload, life } = write;
-  const { generation, tags, userTags } = candidate;
+  { id, payload, life }: Pick<Write, 'id' | 'payload' | 'life'>,
+  { generation, tags, userTags }: { generation: number; tags: readonly string[]; userTags: readonly string[] },
+): L2Write {
   const bytes = space.core.codec.pack(payload, { namespace: space.name, key: id, generation, tags, userTags });
-  return [{ key: id, bytes, ...life }];
+  return { key: id, bytes, freshMs: life.freshMs, keepMs: life.keepMs };
 }
 
 async function writeL2(
@@ -124,6 +153,7 @@ async function writeL2(
   policy: Policy,
   key: string | undefined,
 ): Promise<readonly L2Written[] | undefined> {
+  if (userTags.length === 0) return space.core.guard?.write(space.name, entries, key);
   // Both are on their way at once. A value whose mark was not made is dead, which is safe.
   const [written] = await Promise.all([
     space.core.guard?.write(space.name, entries, key),

@@ -79,6 +79,19 @@ test('a run removes the dead, keeps the living, and ends the timer after the las
   expect([l1.keys(), l1.bytes, left.length]).toEqual([['c'], 1, 3]);
 });
 
+test('nothing is looked for before anything can be dead', () => {
+  const { timers, put } = make();
+  put('a', 60_000);
+  expect([timers.made, timers.timer?.delayMs]).toEqual([1, 60_000]);
+  put('b', 90_000);
+  put('c', 60_000 - MIN_INTERVAL_MS);
+  expect([timers.made, timers.timer?.delayMs]).toEqual([1, 60_000]);
+  put('d', 20_000);
+  expect([timers.made, timers.timer?.delayMs]).toEqual([2, 20_000]);
+  put('e', 1);
+  expect([timers.made, timers.timer?.delayMs]).toEqual([3, MIN_INTERVAL_MS]);
+});
+
 test('the interval doubles up to 120 s while nothing is found dead', () => {
   const { timers, put, fire } = make();
   put('a', 1e9);
@@ -87,7 +100,7 @@ test('the interval doubles up to 120 s while nothing is found dead', () => {
     intervals.push(timers.timer?.delayMs ?? 0);
     fire();
   }
-  expect(intervals).toEqual([MIN_INTERVAL_MS, 10_000, 20_000, 40_000, 80_000, MAX_INTERVAL_MS, MAX_INTERVAL_MS]);
+  expect(intervals).toEqual([MAX_INTERVAL_MS, 10_000, 20_000, 40_000, 80_000, MAX_INTERVAL_MS, MAX_INTERVAL_MS]);
 });
 
 test('the interval halves down to 5 s while a tenth or more is found dead, and stays in between', () => {
@@ -149,28 +162,28 @@ test('the walk is not lost when the entry where it stands is removed, used or cl
 });
 
 test('the walk starts over after a clear', () => {
-  const { l1, put, fire } = make({ maxEntries: 3 * ENTRIES_PER_RUN });
+  const { l1, time, put, fire } = make({ maxEntries: 3 * ENTRIES_PER_RUN });
   for (let i = 0; i < 2 * ENTRIES_PER_RUN; i++) put(`k${i}`, 1e9);
   fire();
   l1.clear();
-  put('dying', 6_000);
+  put('dying', time.ms + 6_000);
   fire();
   expect(l1.stats().removed.expired).toBe(1);
 });
 
 test('what comes after a long quiet is looked at soon', () => {
-  const { l1, timers, put, fire } = make();
+  const { l1, time, timers, put, fire } = make();
   put('a', 1e9);
   for (let i = 0; i < 5; i++) fire();
   expect(timers.timer?.delayMs).toBe(MAX_INTERVAL_MS);
   l1.clear();
-  put('b', 1e9);
+  put('b', time.ms + 1);
   expect(timers.timer?.delayMs).toBe(MIN_INTERVAL_MS);
 });
 
 test('an onRemove that stores a new entry in place of the last dead one finds one timer running, not two', () => {
   const { l1, timers, put, fire }: ReturnType<typeof make> = make({
-    onRemove: () => void l1.set('b', 'v', { bytes: 1, deadline: 1e9 }),
+    onRemove: () => void l1.set('b', 'v', { bytes: 1, deadline: MIN_INTERVAL_MS + 1 }),
   });
   put('a', 1);
   fire();

@@ -1,4 +1,4 @@
-import type { L1Timers } from './options.js';
+import type { L1Clock, L1Timers } from './options.js';
 
 /** Shortest time between two runs, in milliseconds: what a run costs (see below) is then less than 0.1 % of a core. */
 export const MIN_INTERVAL_MS = 5_000;
@@ -25,32 +25,44 @@ export interface CleanUpRun {
 }
 
 /**
- * Decides when dead entries are looked for. There is a timer exactly while something can expire; its interval follows the
+ * Decides when dead entries are looked for. There is a timer exactly while something can expire, not due before anything can have; its interval follows the
  * share of dead entries that the runs find (Redis' active expiry takes the same measure).
  *
  * Correctness does not hang on it: dead entries are never served, and the bounds hold with them. It gives memory back.
  */
 export class CleanUp {
+  readonly #clock: L1Clock;
   readonly #timers: L1Timers;
   readonly #inspect: (most: number) => CleanUpRun;
   #intervalMs = MIN_INTERVAL_MS;
   #timer: unknown;
+  #dueAt = Number.NEGATIVE_INFINITY;
   #waiting = false;
   #needed = false;
   #closed = false;
 
-  constructor(timers: L1Timers, inspect: (most: number) => CleanUpRun) {
+  constructor(clock: L1Clock, timers: L1Timers, inspect: (most: number) => CleanUpRun) {
+    this.#clock = clock;
     this.#timers = timers;
     this.#inspect = inspect;
   }
 
-  /** Says whether there is something that can expire. Cheap when nothing changed. */
-  need(needed: boolean): void {
-    if (needed === this.#needed) return;
-    this.#needed = needed;
-    this.#stop();
-    this.#intervalMs = MIN_INTERVAL_MS;
-    this.#start();
+  /**
+   * Says whether there is something that can expire. Cheap when nothing changed.
+   *
+   * @param soonest when that may be, of what came since the last run.
+   */
+  need(needed: boolean, soonest: number): void {
+    if (needed !== this.#needed) {
+      this.#needed = needed;
+      this.#stop();
+      this.#intervalMs = MIN_INTERVAL_MS;
+      this.#start(soonest);
+    } else if (soonest + MIN_INTERVAL_MS < this.#dueAt) {
+      // Something is dead long before it was going to be looked for.
+      this.#stop();
+      this.#start(soonest);
+    }
   }
 
   /** Stops for good. */
@@ -61,10 +73,11 @@ export class CleanUp {
 
   readonly #run = (): void => {
     this.#waiting = false;
+    this.#dueAt = Number.NEGATIVE_INFINITY;
     try {
       this.#adapt(this.#inspect(ENTRIES_PER_RUN));
     } finally {
-      this.#start();
+      this.#start(Number.NEGATIVE_INFINITY);
     }
   };
 
@@ -73,15 +86,20 @@ export class CleanUp {
     else if (dead <= inspected * QUIET_SHARE) this.#intervalMs = Math.min(MAX_INTERVAL_MS, this.#intervalMs * 2);
   }
 
-  #start(): void {
+  /** @param soonest nothing is dead before that. */
+  #start(soonest: number): void {
     if (!this.#needed || this.#closed || this.#waiting) return;
+    const now = this.#clock.now();
+    const delayMs = Math.max(this.#intervalMs, Math.min(soonest - now, MAX_INTERVAL_MS));
     this.#waiting = true;
-    this.#timer = this.#timers.setTimer(this.#run, this.#intervalMs);
+    this.#dueAt = now + delayMs;
+    this.#timer = this.#timers.setTimer(this.#run, delayMs);
   }
 
   #stop(): void {
     if (!this.#waiting) return;
     this.#waiting = false;
+    this.#dueAt = Number.NEGATIVE_INFINITY;
     this.#timers.clearTimer(this.#timer);
   }
 }

@@ -93,6 +93,8 @@ export class L1Store<E extends L1Entry<E>> {
   #bytes = 0;
   /** How many entries have a finite deadline. */
   #mortal = 0;
+  /** The earliest deadline of what came since the last clean-up. */
+  #soonest = Number.POSITIVE_INFINITY;
 
   #stored = 0;
   readonly #refused = { oversize: 0, dead: 0 };
@@ -109,7 +111,7 @@ export class L1Store<E extends L1Entry<E>> {
     this.#clock = options.clock ?? systemClock;
     this.#onRemove = options.onRemove;
     this.#onStore = options.onStore;
-    this.#cleanUp = new CleanUp(options.timers ?? systemTimers, (most) => this.#removeDead(most));
+    this.#cleanUp = new CleanUp(this.#clock, options.timers ?? systemTimers, (most) => this.#removeDead(most));
   }
 
   /** Entries, dead ones that nobody has met yet included. */
@@ -166,6 +168,7 @@ export class L1Store<E extends L1Entry<E>> {
     this.#size = 0;
     this.#bytes = 0;
     this.#mortal = 0;
+    this.#soonest = Number.POSITIVE_INFINITY;
     this.#settle();
   }
 
@@ -234,6 +237,7 @@ export class L1Store<E extends L1Entry<E>> {
     this.#stored += 1;
     this.#bytes += bytes;
     if (entry.deadline !== Number.POSITIVE_INFINITY) this.#mortal += 1;
+    if (entry.deadline < this.#soonest) this.#soonest = entry.deadline;
     return 'stored';
   }
 
@@ -250,6 +254,7 @@ export class L1Store<E extends L1Entry<E>> {
 
   #removeDead(most: number): CleanUpRun {
     const now = this.#clock.now();
+    this.#soonest = Number.POSITIVE_INFINITY;
     let dead = 0;
     const inspected = this.#order.walk(most, (entry) => {
       if (entry.deadline > now) return;
@@ -277,7 +282,8 @@ export class L1Store<E extends L1Entry<E>> {
 
   /** What every operation that changed something ends with. */
   #settle(): void {
-    this.#cleanUp.need(this.#mortal > 0);
+    if (this.#mortal === 0) this.#soonest = Number.POSITIVE_INFINITY;
+    this.#cleanUp.need(this.#mortal > 0, this.#soonest);
     if (this.#untold.length === 0) return;
     const untold = this.#untold;
     this.#untold = [];

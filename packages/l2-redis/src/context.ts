@@ -7,6 +7,9 @@ import type { RecentInvalidations } from './recent.js';
 import type { Script } from './scripts/script.js';
 import type { ScriptArgument, Timed, Topology } from './topology.js';
 
+/** The names of so many namespaces are kept at hand. */
+const MAX_NAMESPACES = 1_000;
+
 /** What the calls on entries, leases and logical time share. */
 export class Context {
   readonly calls: Calls;
@@ -17,6 +20,7 @@ export class Context {
   origin = '';
 
   readonly #colocate: Colocate | undefined;
+  readonly #names = new Map<string, Keys>();
 
   constructor(calls: Calls, topology: Topology, recent: RecentInvalidations, colocate: Colocate | undefined) {
     this.#colocate = colocate;
@@ -41,7 +45,14 @@ export class Context {
 
   /** How things are called in Redis. */
   names(namespace: string): Keys {
-    return keysOf(namespace, this.#colocate);
+    let names = this.#names.get(namespace);
+    if (names === undefined) {
+      // They are made anew rather than kept for ever.
+      if (this.#names.size >= MAX_NAMESPACES) this.#names.clear();
+      names = keysOf(namespace, this.#colocate);
+      this.#names.set(namespace, names);
+    }
+    return names;
   }
 
   /** The feed's channel. */
