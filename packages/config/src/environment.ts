@@ -20,7 +20,7 @@ export const RETIRED: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Whoever sets a variable of these, and means none that there is, has misspelt it. */
-const OWN_PREFIXES = ['TIERWISE_', 'CACHE_HIERARCHY_', 'REDIS_POOL_'];
+const OWN_PREFIXES = ['TIERWISE_', 'CACHE_HIERARCHY_', 'ROBUST_CACHE_', 'REDIS_POOL_'];
 
 /** For tests of Tierwise's own. */
 const FOREIGN_PREFIXES = ['TIERWISE_TEST_'];
@@ -36,8 +36,8 @@ export interface EnvironmentReading {
   readonly notes: readonly string[];
 }
 
-/** Reads options from variables. An empty one says nothing. @param ignored variables that are somebody else's */
-export function readEnvironment(environment: Environment, ignored: readonly string[] = []): EnvironmentReading {
+/** Reads options from variables. An empty one says nothing. */
+export function readEnvironment(environment: Environment): EnvironmentReading {
   const legacy: Layer = new Map();
   const own: Layer = new Map();
   const problems: ConfigProblem[] = [];
@@ -52,19 +52,23 @@ export function readEnvironment(environment: Environment, ignored: readonly stri
     if (value !== undefined) legacy.set(path, { value, source: name });
     else problems.push(noNumber(path, name, unit, old));
   }
-  return { legacy, own, problems: [...problems, ...strangers(environment, ignored)], notes: notesOn(environment) };
+  return { legacy, own, problems: [...problems, ...strangers(environment)], notes: notesOn(environment) };
 }
 
-function strangers(environment: Environment, ignored: readonly string[]): ConfigProblem[] {
+function strangers(environment: Environment): ConfigProblem[] {
   const known = [
     FILE_VARIABLE,
+    ...RETIRED.keys(),
     ...OPTION_LIST.flatMap(({ variable, legacy }) => (legacy === undefined ? [variable] : [variable, legacy.name])),
   ];
-  return Object.keys(environment)
-    .filter((name) => OWN_PREFIXES.some((prefix) => name.startsWith(prefix)))
-    .filter((name) => !FOREIGN_PREFIXES.some((prefix) => name.startsWith(prefix)) && !ignored.includes(name))
-    .filter((name) => !known.includes(name))
-    .map((name) => unknownName('variable', name, known, 'environment'));
+  return (
+    Object.keys(environment)
+      // Systems tell names in small letters apart; who wrote them hardly meant to.
+      .filter((name) => OWN_PREFIXES.some((prefix) => name.toUpperCase().startsWith(prefix)))
+      .filter((name) => !FOREIGN_PREFIXES.some((prefix) => name.startsWith(prefix)))
+      .filter((name) => !known.includes(name))
+      .map((name) => unknownName('variable', name, known, 'environment'))
+  );
 }
 
 function notesOn(environment: Environment): string[] {

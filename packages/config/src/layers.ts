@@ -1,4 +1,4 @@
-import { optionAt } from './schema/reference.js';
+import { namesAt, optionAt } from './schema/reference.js';
 
 /** A value of an option, and where it came from. */
 interface Sourced {
@@ -26,7 +26,9 @@ export function layerOf(values: unknown, source: string): Layer {
   const visit = (value: unknown, path: readonly string[]) => {
     if (value === undefined) return;
     const name = path.join('.');
-    if (isPlain(value) && !isWhole(name)) {
+    // An empty one says nothing, unless its name does not exist.
+    const isMisspelt = () => Object.keys(value as object).length === 0 && namesAt(name).length === 0;
+    if (isPlain(value) && !isWhole(name) && !isMisspelt()) {
       for (const [key, each] of Object.entries(value)) visit(each, [...path, key]);
     } else {
       layer.set(atLength(name), { value, source });

@@ -130,6 +130,30 @@ describe('the environment', () => {
     const ignoreVariables = ['TIERWISE_TLL', 'CACHE_HIERARCHY_L1_MAX'];
     await expect(load({}, environment, { ignoreVariables })).resolves.toBeDefined();
   });
+
+  test('a variable that is said to be somebody else’s is not read, though there is such an option', async () => {
+    const environment = {
+      REDIS_POOL_MAX_SIZE: 'many',
+      TIERWISE_TTL: '1s',
+      TIERWISE_CONFIG: 'nowhere.json',
+      LATENCY_THRESHOLD: '1',
+    };
+    const { options, notes } = await load({ ttl: '2s' }, environment, {
+      file: undefined,
+      ignoreVariables: Object.keys(environment),
+    });
+    expect(options).toEqual({ namespace: 'test', ttl: '2s' });
+    expect(notes).toEqual([]);
+  });
+
+  test('small letters, and prefixes of the older system, are no way to be overlooked', async () => {
+    expect(
+      await problems({}, { tierwise_ttl: '5', ROBUST_CACHE_MAX_MEMORY: '5', ROBUST_CACHE_MAX_ITEMS: '5' }),
+    ).toEqual([
+      expect.objectContaining({ code: 'unknown', option: 'tierwise_ttl' }),
+      expect.objectContaining({ option: 'ROBUST_CACHE_MAX_MEMORY', suggestion: 'ROBUST_CACHE_MAX_MEMORY_MB' }),
+    ]);
+  });
 });
 
 describe('what is wrong', () => {
@@ -141,7 +165,7 @@ describe('what is wrong', () => {
       l1: { maxEntires: 5, maxBytes: -1 },
       breaker: { failurs: 3, failures: 0 },
       loadTimeout: { hard: 'soon', late: null },
-      l2: { redis: { reissue: { cout: 5 } } },
+      l2: { redis: { url: 'redis://a', reissue: { cout: 5 } } },
       incidents: 5,
     };
     const list = await problems(code, { TIERWISE_CLOSE_TIMEOUT: 'never' });
@@ -172,6 +196,11 @@ describe('what is wrong', () => {
   test.each<[string, unknown, string]>([
     ['two tiers and no choice', { l2: { redis: { url: 'redis://a' }, embedded: { dir: 'x' } } }, 'l2.use'],
     ['a choice that is not configured', { l2: { use: 'embedded' } }, 'l2.embedded.dir'],
+    ['Redis somewhere', { l2: { redis: { password: 'x' } } }, 'l2.redis'],
+    ['an embedded L2 somewhere', { l2: { embedded: { durability: 'power' } } }, 'l2.embedded.dir'],
+    ['an empty group that does not exist', { telemtry: {} }, 'telemtry'],
+    ['an empty group in place of a value', { ttl: {} }, 'ttl'],
+    ['a URL for an address', { l2: { redis: { cluster: { nodes: ['redis://a:1'] } } } }, 'l2.redis.cluster.nodes'],
     ['Redis nowhere', { l2: { use: 'redis', redis: { db: 1 } } }, 'l2.redis'],
     ['Redis at two places', { l2: { redis: { url: 'redis://a', host: 'b' } } }, 'l2.redis'],
     ['Sentinels of nobody', { l2: { redis: { sentinel: { sentinels: ['a:1'] } } } }, 'l2.redis.sentinel.name'],
@@ -241,6 +270,17 @@ describe('secrets', () => {
     };
     const { message } = new ConfigError(await problems(wrong, { TIERWISE_PASWORD: 'hunter3' }));
     for (const secret of SECRETS) expect(message).not.toContain(secret);
+  });
+
+  test('are hidden where a URL stands in place of a host or an address', async () => {
+    const loaded = await load({ l2: { redis: { host: 'redis://app:hunter2@a:1' } } });
+    expect(loaded.describe()).not.toContain('hunter2');
+    const nodes = ['redis://app:hunter2@a:1'];
+    const [problem] = await problems({
+      l2: { redis: { cluster: { nodes, natMap: { 'a:1': 'redis://:hunter3@a:1' } } } },
+    });
+    for (const secret of SECRETS) expect(problem?.message).not.toContain(secret);
+    expect(problem?.message).toContain('redis://***@a:1');
   });
 
   test.each(['not a url hunter2', 'redis:hunter2', 'redis://:hunter2@localhost', 'redis://hunter:hunter2@[::1]:1/2'])(

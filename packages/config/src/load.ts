@@ -17,7 +17,7 @@ export interface LoadConfigOptions {
   readonly cwd?: string | undefined;
   /** Default: `process.env`. `false`: none. */
   readonly environment?: Environment | false | undefined;
-  /** Variables that look like Tierwise's and are somebody else's. */
+  /** Variables that look like Tierwise's and are somebody else's: as if they were not set. */
   readonly ignoreVariables?: readonly string[] | undefined;
 }
 
@@ -54,11 +54,11 @@ export interface LoadedConfig {
  * @throws {@link ConfigError} with everything that is wrong.
  */
 export async function loadConfig(options: LoadConfigOptions = {}): Promise<LoadedConfig> {
-  const { code = {}, cwd = process.cwd(), environment = process.env, ignoreVariables } = options;
-  const variables = environment === false ? {} : environment;
+  const { code = {}, cwd = process.cwd(), environment = process.env, ignoreVariables = [] } = options;
+  const variables = environment === false ? {} : without(environment, ignoreVariables);
   const named = options.file ?? (variables[FILE_VARIABLE] || undefined);
   const file = named === false ? undefined : await readConfigFile(cwd, named);
-  const { legacy, own, problems, notes } = readEnvironment(variables, ignoreVariables);
+  const { legacy, own, problems, notes } = readEnvironment(variables);
   const said = merged([layerOf(code, 'code'), file ? layerOf(file.values, file.name) : new Map(), legacy, own]);
   const profile = said.get('profile')?.value;
   const isProfile = (PROFILE_NAMES as readonly unknown[]).includes(profile);
@@ -67,6 +67,10 @@ export async function loadConfig(options: LoadConfigOptions = {}): Promise<Loade
   const all = [...problems, ...problemsIn(toObject(layer), (path) => sourceOf(layer, path))];
   if (all.length > 0) throw new ConfigError(all);
   return new Loaded(layer, isProfile ? (profile as ProfileName) : undefined, file, notes);
+}
+
+function without(environment: Environment, names: readonly string[]): Environment {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !names.includes(name)));
 }
 
 /** The source of an option, or of a part of it. */

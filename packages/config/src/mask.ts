@@ -5,7 +5,8 @@ const LONGEST = 200;
 
 /** A value as it may be shown to anybody: whatever is secret in it is hidden. */
 export function masked(value: unknown, secret: OptionMeta['secret']): unknown {
-  if (value === undefined || secret === undefined) return value;
+  if (secret === undefined) return withoutPasswords(value);
+  if (value === undefined) return value;
   if (secret === 'url') return typeof value === 'string' ? maskedUrl(value) : HIDDEN;
   if (secret === 'elements' && Array.isArray(value)) return value.map(maskedElement);
   return HIDDEN;
@@ -17,6 +18,14 @@ export function shown(value: unknown, secret: OptionMeta['secret']): string {
   if (typeof safe === 'bigint' || typeof safe === 'symbol' || typeof safe === 'function') return `a ${typeof safe}`;
   const text = JSON.stringify(safe) ?? String(safe);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+/** No secret belongs there, but a whole URL gets where a host or an address was asked for. */
+function withoutPasswords(value: unknown): unknown {
+  if (typeof value === 'string') return value.replace(/(\w:\/\/)\S*@/g, `$1${HIDDEN}@`);
+  if (Array.isArray(value)) return value.map(withoutPasswords);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, withoutPasswords(each)]));
 }
 
 /** Host, port and database stay; passwords, and whatever the query says, do not. What is no URL may be anything. */

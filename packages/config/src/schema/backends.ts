@@ -7,7 +7,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** `host:port`, or the two apart. */
 const addressSchema = z.union([
-  z.string().regex(/^.+:\d{1,5}$/),
+  z.string().regex(/^[^\s/@]+:\d{1,5}$/),
   z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) }),
 ]);
 const ADDRESSES = "a list of 'host:port', or of { host, port }";

@@ -9,12 +9,19 @@ export interface Demand {
 type L2Config = NonNullable<TierwiseConfig['l2']>;
 type RedisConfig = NonNullable<L2Config['redis']>;
 
-/** Which second tier is meant. Only what says where a store is configures one: a bound alone does not. */
+/**
+ * Which second tier is meant. Bounds of a pool or a store, which variables of the older system set for whatever there is, configure none.
+ * Anything else does, if only to be told that it does not say where the store is.
+ */
 export function usedL2(l2: TierwiseConfig['l2']): 'redis' | 'embedded' | 'none' | 'several' {
   if (l2?.use !== undefined) return l2.use;
-  const hasEmbedded = l2?.embedded?.dir !== undefined;
-  if (placesOf(l2?.redis).length > 0) return hasEmbedded ? 'several' : 'redis';
+  const hasEmbedded = saysMore(l2?.embedded, ['maxBytes', 'sweepInterval']);
+  if (saysMore(l2?.redis, ['pool'])) return hasEmbedded ? 'several' : 'redis';
   return hasEmbedded ? 'embedded' : 'none';
+}
+
+function saysMore(group: object | undefined, bounds: readonly string[]): boolean {
+  return group !== undefined && Object.keys(group).some((name) => !bounds.includes(name));
 }
 
 function placesOf(redis: RedisConfig | undefined): string[] {
