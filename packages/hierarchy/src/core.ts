@@ -2,6 +2,7 @@ import type { L1Store } from '@tierwise/l1';
 import type { Clock } from './clock.js';
 import type { Correlation } from './correlation.js';
 import type { Deadlines } from './deadline.js';
+import type { Ending } from './ending.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError } from './errors.js';
 import type { Events } from './events.js';
@@ -44,7 +45,7 @@ export class Work {
   readonly #running = new Set<Promise<unknown>>();
   #begun = 0;
   #onIdle: (() => void) | undefined;
-  readonly #aborts = new Set<AbortController>();
+  readonly #aborts = new Set<Ending>();
 
   /** @throws {@link HierarchyClosedError} after `close()`. */
   checkOpen(): void {
@@ -74,11 +75,11 @@ export class Work {
     if (this.#ended) throw new HierarchyClosedError();
   }
 
-  /** Has `controller` aborted when `close()` has waited long enough, or has ended. @returns how to take that back. */
-  abortOnClose(controller: AbortController): () => void {
-    if (this.#ended) controller.abort(new HierarchyClosedError());
-    this.#aborts.add(controller);
-    return () => this.#aborts.delete(controller);
+  /** Has `ending` aborted when `close()` has waited long enough, or has ended. @returns how to take that back. */
+  abortOnClose(ending: Ending): () => void {
+    if (this.#ended) ending.abort(new HierarchyClosedError());
+    this.#aborts.add(ending);
+    return () => this.#aborts.delete(ending);
   }
 
   /** Lets nothing new begin, and waits for what is under way: at first patiently, then by aborting it. */
@@ -88,7 +89,7 @@ export class Work {
     const patience = new Promise<void>((resolve) => {
       timer = clock.setTimer(() => {
         this.#ended = true;
-        for (const controller of this.#aborts) controller.abort(new HierarchyClosedError());
+        for (const ending of this.#aborts) ending.abort(new HierarchyClosedError());
         // A loader that heeds its signal gets the chance to end.
         setImmediate(resolve);
       }, patienceMs);

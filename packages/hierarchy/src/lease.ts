@@ -1,4 +1,5 @@
 import type { L2LeaseToken } from '@tierwise/l2';
+import type { Ending } from './ending.js';
 import type { Entry } from './entry.js';
 import type { Flight, Reading } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
@@ -24,7 +25,7 @@ export type Right =
  * lease to be given back, or for it to run out. Waiting is bounded by `lease.wait`; past that, and where L2 does not
  * answer, this node loads for itself and leaves L2 alone, since without a lease nothing would keep an old value out of it.
  */
-export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, signal: AbortSignal): Promise<Right> {
+export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, ending: Ending): Promise<Right> {
   const { space, id, token } = flight;
   const { guard, clock, options, feed } = space.core;
   if (guard === undefined) return { kind: 'load', lease: undefined, mayFillL2: false };
@@ -37,7 +38,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
   let pollMs = FIRST_POLL_MS;
   let waited = false;
   for (;;) {
-    signal.throwIfAborted();
+    ending.throwIfAborted();
     // Counted before the question: news that overtakes the answer must not be waited for.
     const { newsHeard } = flight;
     const asked = clock.now();

@@ -1,4 +1,5 @@
 import { checkNames } from './check.js';
+import type { Ending } from './ending.js';
 import type { Entry } from './entry.js';
 import { LoadFailedError } from './errors.js';
 import type { Wish } from './load.js';
@@ -45,19 +46,23 @@ export interface LoadContext {
 
 export class LoaderContext implements LoadContext {
   readonly key: string;
-  readonly signal: AbortSignal;
   policy: Policy;
   tags: readonly string[];
   skipped = false;
 
+  readonly #ending: Ending;
   readonly #previous: Entry | undefined;
 
-  constructor(wish: Wish, signal: AbortSignal, previous: Entry | undefined) {
+  constructor(wish: Wish, ending: Ending, previous: Entry | undefined) {
     this.key = wish.key;
-    this.signal = signal;
+    this.#ending = ending;
     this.policy = wish.policy;
     this.tags = wish.tags;
     this.#previous = previous;
+  }
+
+  get signal(): AbortSignal {
+    return this.#ending.signal;
   }
 
   get previous(): PreviousValue | undefined {

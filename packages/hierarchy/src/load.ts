@@ -1,6 +1,7 @@
 import type { L2LeaseToken, L2Life } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
 import { LATE } from './deadline.js';
+import { Ending } from './ending.js';
 import type { Candidate, Entry } from './entry.js';
 import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
 import type { Flight, Reading } from './flight.js';
@@ -39,7 +40,7 @@ const MARK_MARGIN_MS = 60_000;
 
 /** Begins the load of a flight, of which there is one at a time. */
 export function startLoad(flight: Flight, reading: Reading, wish: Wish): Load {
-  const load = new Load(flight, (controller) => run(flight, reading, wish, controller));
+  const load = new Load(flight, (ending) => run(flight, reading, wish, ending));
   // Found and given away already, as it may be when a fresh value is loaded anew: this load can be joined again.
   flight.attach();
   return load;
@@ -48,7 +49,7 @@ export function startLoad(flight: Flight, reading: Reading, wish: Wish): Load {
 /** One run of a loader, with those who wait for it. */
 export class Load {
   readonly #outcome: Promise<Outcome>;
-  readonly #abort = new AbortController();
+  readonly #ending = new Ending();
   readonly #space: Space;
   #waiting = 0;
   /** The wait of the callers that came last. */
@@ -57,14 +58,14 @@ export class Load {
   /** When it began, on this node's clock. */
   readonly began: number;
 
-  constructor(flight: Flight, run: (controller: AbortController) => Promise<Outcome>) {
+  constructor(flight: Flight, run: (ending: Ending) => Promise<Outcome>) {
     const { work, clock } = flight.space.core;
     this.began = clock.now();
     this.#space = flight.space;
     flight.board();
-    const release = work.abortOnClose(this.#abort);
+    const release = work.abortOnClose(this.#ending);
     this.#outcome = work.track(
-      run(this.#abort).finally(() => {
+      run(this.#ending).finally(() => {
         release();
         // Before those who wait go on: one that asks again at once must not meet this load's end.
         flight.detach();
@@ -80,7 +81,7 @@ export class Load {
    */
   waitUntil(until: number, signal: AbortSignal | undefined): Promise<Outcome | typeof LATE> {
     const { deadlines } = this.#space.core;
-    if (signal !== undefined || this.#abort.signal.aborted) return deadlines.within(this.wait(signal), until);
+    if (signal !== undefined || this.#ending.aborted) return deadlines.within(this.wait(signal), until);
     const at = Math.ceil(until);
     if (this.#shared?.at !== at) this.#shared = { at, wait: deadlines.within(this.#outcome, at) };
     // Whoever has no signal stays until the end: nothing is left to be counted down.
@@ -90,13 +91,13 @@ export class Load {
 
   /** Waits for the outcome. */
   async wait(signal: AbortSignal | undefined): Promise<Outcome> {
-    const late = this.#abort.signal.aborted;
+    const late = this.#ending.aborted;
     this.#waiting += 1;
     try {
       return await untilAborted(this.#outcome, signal);
     } catch (error) {
       // Came after all others had gone: the load was aborted on their account, not on this caller's.
-      const closed = this.#abort.signal.reason instanceof HierarchyClosedError;
+      const closed = this.#ending.reason instanceof HierarchyClosedError;
       if (late && !closed && signal?.aborted !== true) return 'restart';
       throw error;
     } finally {
@@ -107,35 +108,33 @@ export class Load {
 
   /** Nobody is on the key's flight any more. If they gave up, rather than had their answer, the loader's signal aborts. */
   leftAlone(): void {
-    if (this.#waiting === 0 && this.#lastToGo !== undefined) this.#abort.abort(this.#lastToGo.reason);
+    if (this.#waiting === 0 && this.#lastToGo !== undefined) this.#ending.abort(this.#lastToGo.reason);
   }
 }
 
-async function run(flight: Flight, reading: Reading, wish: Wish, controller: AbortController): Promise<Outcome> {
+async function run(flight: Flight, reading: Reading, wish: Wish, ending: Ending): Promise<Outcome> {
   const { space } = flight;
   const { policy, tags } = wish;
-  const { signal } = controller;
   // Sent along with the request for the lease. Creates the marks of new tags before the load begins, so that another tag's
   // invalidation meanwhile does not make this value's look lost. An L2 that has just not answered is not asked again.
   const marked = reading.answered ? ensureMarks(space, tags, longestLifeMs(policy)) : false;
-  signal.addEventListener('abort', () => flight.wake(), { once: true });
-  const right = await rightToLoad(flight, reading, wish, signal);
+  ending.onAbort(() => flight.wake());
+  const right = await rightToLoad(flight, reading, wish, ending);
   const isMarked = await marked;
   if (right.kind === 'restart') return 'restart';
   if (right.kind === 'found') return right.entry;
   const { lease } = right;
   const stopKeeping = lease === undefined ? () => {} : keepLease(space, flight.id, lease);
   // A loader that does not heed its signal may never end.
-  const stopOnClose = () => {
-    if (signal.reason instanceof HierarchyClosedError) stopKeeping();
-  };
-  signal.addEventListener('abort', stopOnClose, { once: true });
+  ending.onAbort(() => {
+    if (ending.reason instanceof HierarchyClosedError) stopKeeping();
+  });
   let lifted = lease === undefined;
   try {
-    signal.throwIfAborted();
+    ending.throwIfAborted();
     const mayFillL2 = right.mayFillL2 && (isMarked || tags.length === 0);
     const outcome = await traceLoad(flight, wish.key, () =>
-      loadAndStore(flight, reading, wish, controller, { lease, mayFillL2 }),
+      loadAndStore(flight, reading, wish, ending, { lease, mayFillL2 }),
     );
     lifted ||= outcome.lifted;
     return outcome.entry;
@@ -156,14 +155,14 @@ async function loadAndStore(
   flight: Flight,
   reading: Reading,
   wish: Wish,
-  controller: AbortController,
+  ending: Ending,
   right: { readonly lease: L2LeaseToken | undefined; readonly mayFillL2: boolean },
 ): Promise<Stored> {
   const { space, id } = flight;
   const { core, counters } = space;
   // What was read before an invalidation is nothing to show to a loader.
   const previous = space.known(id) ?? (flight.token.doomed ? undefined : reading.entry);
-  const context = new LoaderContext(wish, controller.signal, previous);
+  const context = new LoaderContext(wish, ending, previous);
   const began = core.clock.now();
   // Taken before the loader begins: whatever is invalidated from here on, by whichever tag, makes its value dead.
   const { generation, deferrals } = space.time;
@@ -185,7 +184,7 @@ async function loadAndStore(
   let value: unknown;
   let payload: Uint8Array;
   try {
-    value = await withinLimit(space, wish, context, controller);
+    value = await withinLimit(space, wish, context, ending);
     if (value === undefined || context.skipped) {
       space.backoff.succeeded(id);
       report('uncached');
@@ -194,7 +193,7 @@ async function loadAndStore(
     payload = core.codec.encode(value);
     space.backoff.succeeded(id);
   } catch (error) {
-    if (!controller.signal.aborted || error instanceof LoadTimeoutError) {
+    if (!ending.aborted || error instanceof LoadTimeoutError) {
       space.backoff.failed(id, wish.policy.loadBackoff);
     }
     if (error instanceof LoadTimeoutError) counters.loadsTimedOut += 1;
@@ -260,19 +259,14 @@ async function fillL2(
 }
 
 /** Runs the loader, no longer than its policy allows. Past that its signal aborts, and what comes of it is ignored. */
-async function withinLimit(
-  space: Space,
-  wish: Wish,
-  context: LoaderContext,
-  controller: AbortController,
-): Promise<unknown> {
+async function withinLimit(space: Space, wish: Wish, context: LoaderContext, ending: Ending): Promise<unknown> {
   const { clock, deadlines } = space.core;
   const { hardMs, lateMs } = wish.policy.loadTimeout;
   const running = (async () => wish.loader(context))();
   const value = await deadlines.within(running, clock.now() + hardMs + lateMs);
   if (value !== LATE) return value;
   const error = new LoadTimeoutError(hardMs, { namespace: space.name, key: wish.key });
-  controller.abort(error);
+  ending.abort(error);
   throw error;
 }
 

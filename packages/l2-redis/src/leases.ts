@@ -46,7 +46,8 @@ export class Leases implements L2Leases {
         requests,
         ({ key }) => names.entry(key),
         async (group) => {
-          const tokens = group.map(() => randomBytes(TOKEN_BYTES).toString('base64url'));
+          const random = randomBytes(TOKEN_BYTES * group.length);
+          const tokens = group.map((_, i) => random.toString('base64url', TOKEN_BYTES * i, TOKEN_BYTES * (i + 1)));
           const { reply, now } = await this.#context.runTimed(
             answered,
             ACQUIRE,
