@@ -1,18 +1,20 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Clock, type Hierarchy, type HierarchyOptions, systemClock } from '@tierwise/hierarchy';
+import { context, trace } from '@opentelemetry/api';
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { type Clock, type Hierarchy, systemClock } from '@tierwise/hierarchy';
 import { Redis } from 'ioredis';
 import { register } from 'prom-client';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { ConfigError, createHierarchyFromConfig, loadConfig, type TierwiseConfig } from './index.js';
+import { type CodeOptions, ConfigError, createHierarchyFromConfig, loadConfig, type TierwiseConfig } from './index.js';
 import { importOptional } from './optional.js';
 
 const redisUrl = process.env.TIERWISE_TEST_REDIS_URL ?? '';
 let made = 0;
 
 /** A hierarchy of a namespace of its own, from code alone. */
-async function create(config: TierwiseConfig, code?: Partial<HierarchyOptions>): Promise<Hierarchy> {
+async function create(config: TierwiseConfig, code?: CodeOptions): Promise<Hierarchy> {
   made += 1;
   const namespace = config.namespace ?? `config-${process.pid}-${made}`;
   const loading = { code: { namespace, ...config }, environment: false, file: false } as const;
@@ -141,6 +143,52 @@ test('metrics are registered, and gone with the hierarchy', async () => {
   expect(await register.metrics()).toContain('measured');
   await cache.close();
   expect(await register.metrics()).not.toContain('measured');
+});
+
+test('several hierarchies of a process are measured together, until the last of them is closed', async () => {
+  const telemetry = { prometheus: { enabled: true } } as const;
+  const [a, b] = [await create({ namespace: 'first', telemetry }), await create({ namespace: 'second', telemetry })];
+  await a.close();
+  const text = await register.metrics();
+  expect(text).not.toContain('"first"');
+  expect(text).toContain('"second"');
+  const other = create({ namespace: 'third', telemetry: { prometheus: { enabled: true, legacyNames: true } } });
+  await expect(other).rejects.toMatchObject({ problems: [{ code: 'invalid', option: 'telemetry.prometheus' }] });
+  await b.close();
+  expect(await register.metrics()).toBe('\n');
+});
+
+test('metrics of a hierarchy that did not come about are none', async () => {
+  const telemetry = { prometheus: { enabled: true } } as const;
+  await expect(create({ telemetry }, { ttl: -1 })).rejects.toThrow('ttl');
+  await expect(create({ telemetry: { prometheus: { enabled: true, maxNamespaces: 5 } } })).resolves.toBeDefined();
+});
+
+test('spans and log lines are made as configured, and end with the hierarchy', async () => {
+  const exporter = new InMemorySpanExporter();
+  const provider = new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  provider.register();
+  onTestFinished(async () => {
+    await provider.shutdown();
+    trace.disable();
+    context.disable();
+  });
+  const lines: [object, string][] = [];
+  const note = (fields: object, message: string) => void lines.push([fields, message]);
+  const logger = { debug: note, info: note, warn: note, error: note };
+  const telemetry = { opentelemetry: { enabled: true }, keys: 'plain' } as const;
+  const cache = await create({ telemetry }, { logger });
+  await cache.getOrSet('k', () => 1);
+  await cache.set('k', 2);
+  expect(exporter.getFinishedSpans().map(({ attributes }) => attributes['tierwise.key'])).toEqual(['k', 'k']);
+  expect(lines).toContainEqual([expect.objectContaining({ event: 'set', key: 'k' }), 'tierwise: set']);
+  const silent = await create({ telemetry: { logging: false } }, { logger });
+  const before = lines.length;
+  await silent.set('k', 1);
+  expect(lines).toHaveLength(before);
+  await expect(create({ telemetry: { logging: { enabled: true } } })).rejects.toMatchObject({
+    problems: [{ code: 'missing', option: 'telemetry.logging' }],
+  });
 });
 
 test('what only code can give goes before what is configured', async () => {

@@ -9,6 +9,7 @@ export { PROFILE_NAMES, type ProfileName, type TierwiseConfig } from './schema/i
 export { configJsonSchema } from './schema/json-schema.js';
 export type { OptionKind, OptionMeta } from './schema/option.js';
 export { OPTION_LIST, type OptionInfo } from './schema/reference.js';
+export type { ConfiguredLogger } from './telemetry.js';
 
 /** For `tierwise.config.ts`: nothing but its argument's type. */
 export function defineConfig(config: TierwiseConfig): TierwiseConfig {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { bytes, choice, duration, flag, list, map, orOff, text, whole } from './option.js';
+import { bytes, choice, duration, flag, list, map, number, orOff, text, whole } from './option.js';
 
 const MANY = Number.MAX_SAFE_INTEGER;
 /** The longest delay that a timer of Node can do. */
@@ -189,6 +189,29 @@ export const backendShape = {
           maxNamespaces: whole('How many namespaces have series of their own.', 1, MANY, { byDefault: 50 }),
         }),
       ),
+      opentelemetry: orOff(
+        'Spans, made by the tracer of OpenTelemetry’s global provider: `false` for none.',
+        z.strictObject({
+          enabled: flag('Whether there are any.', { byDefault: false }),
+          l1Hits: number('The part of L1 hits that get a span.', 0, 1, { byDefault: 0 }),
+        }),
+      ),
+      logging: orOff(
+        'Lines to the logger that code gives: `false` for none.',
+        z.strictObject({
+          enabled: flag('Whether there are any. Default: if code gives a logger.'),
+          traffic: flag('Whether hits, misses and evictions have lines as well.', { byDefault: false }),
+          interval: duration('For how long the same trouble is one line.', {
+            byDefault: '10s',
+            least: 1,
+            most: MAX_TIMER_MS,
+          }),
+        }),
+      ),
+      keys: choice('How keys and tags are shown in spans and logs.', ['hash', 'omit', 'plain'], { byDefault: 'hash' }),
+      hashSecret: text('The key of that hash, so that it is the same on all nodes. Default: one by chance.', {
+        secret: 'all',
+      }),
     })
     .optional(),
 };
