@@ -326,12 +326,12 @@ export class Cache {
 
   #wish<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Wish {
     checkLoadOptions('getOrSet()', options, this.#policy.rules);
-    checkFunction(`the loader of ${JSON.stringify(key)}`, loader);
+    if (typeof loader !== 'function') checkFunction(`the loader of ${JSON.stringify(key)}`, loader);
     return {
       key,
       loader,
       policy: refinePolicy(this.#policy, options),
-      tags: [...(options?.tags ?? [])],
+      tags: options?.tags === undefined ? NO_TAGS : [...options.tags],
       signal: options?.signal,
       force,
     };

@@ -1,6 +1,7 @@
 import type { Entry } from './entry.js';
 import type { Token } from './fence.js';
 import type { Load } from './load.js';
+import type { Policy } from './policy.js';
 import type { Space } from './space.js';
 import type { LoadTrace } from './tracing.js';
 
@@ -12,6 +13,19 @@ export interface Reading {
   readonly seen: number | undefined;
   /** Whether L2 answered. Without an L2: whether there is nothing to ask, which counts as an answer. */
   readonly answered: boolean;
+}
+
+/**
+ * Callers of one flight between whom there is no difference: they came in the same millisecond, knew the same, have the same policy and no
+ * signal of their own, and so they share one wait.
+ */
+export interface Crowd {
+  /** The millisecond in which they came. */
+  readonly at: number;
+  readonly generation: number;
+  readonly deferrals: number;
+  readonly policy: Policy;
+  readonly wait: Promise<Entry | undefined>;
 }
 
 /**
@@ -27,6 +41,10 @@ export class Flight {
   /** What that found, where it is known from the start. */
   readonly reading: Reading | undefined;
   load: Load | undefined;
+  /** Those who came last. */
+  crowd: Crowd | undefined;
+  /** How many have joined a crowd before there was a load. */
+  crowded = 0;
   /** Of the load, from when its loader begins, if anybody wants one. */
   loadTrace: LoadTrace | undefined;
   readonly #began: number;

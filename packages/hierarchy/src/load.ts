@@ -40,6 +40,8 @@ const MARK_MARGIN_MS = 60_000;
 
 /** Begins the load of a flight, of which there is one at a time. */
 export function startLoad(flight: Flight, reading: Reading, wish: Wish): Load {
+  flight.space.counters.loadsShared += flight.crowded;
+  flight.crowded = 0;
   const load = new Load(flight, (ending) => run(flight, reading, wish, ending));
   // Found and given away already, as it may be when a fresh value is loaded anew: this load can be joined again.
   flight.attach();

@@ -73,7 +73,34 @@ export function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined>
   if (known !== undefined && answersAtOnce(space, id, known, wish.policy)) {
     return Promise.resolve(answerAndRefresh(space, wish, known));
   }
-  return bring(space, wish, known);
+  const isPlain = known === undefined && wish.signal === undefined && wish.trace === undefined && !wish.force;
+  return isPlain ? bringTogether(space, id, wish) : bring(space, wish, known);
+}
+
+/** For callers of whom there may be ten thousand at once: those between whom there is no difference are one. */
+function bringTogether(space: Space, id: string, wish: Wish): Promise<Entry | undefined> {
+  const { policy } = wish;
+  const { generation, deferrals } = space.time;
+  const at = Math.floor(space.core.clock.now());
+  const flight = space.flights.get(id);
+  const crowd = flight?.crowd;
+  if (
+    flight !== undefined &&
+    crowd?.at === at &&
+    crowd.policy === policy &&
+    crowd.generation === generation &&
+    crowd.deferrals === deferrals &&
+    flight.isJoinable
+  ) {
+    space.counters.readsCoalesced += 1;
+    if (flight.load === undefined) flight.crowded += 1;
+    else space.counters.loadsShared += 1;
+    return crowd.wait;
+  }
+  const wait = bring(space, wish, undefined);
+  const boarded = space.flights.get(id);
+  if (boarded !== undefined) boarded.crowd = { at, generation, deferrals, policy, wait };
+  return wait;
 }
 
 /** After a hit in L1: if the entry's life is so far gone that it is to be loaded ahead of its end, this begins it. Never waits. */
