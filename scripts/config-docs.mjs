@@ -95,8 +95,8 @@ ${[...RETIRED_VARIABLES].map(([name, why]) => `| \`${name}\` | ${why} |`).join('
 
 ## What only code can give
 
-\`createHierarchyFromConfig(config, code)\` takes what is no text: an L2 or a journal of your own, \`clock\`, \`instrumentation\`, \`incidents.handlers\`,
-\`incidents.memory.measure\`. It goes before what is configured. What can be changed while the service runs, \`cache.reconfigure()\` changes.
+\`createHierarchyFromConfig(config, code)\` takes what is no text: an L2 or a journal of your own, \`logger\`, \`clock\`, \`instrumentation\`,
+\`correlationId\`, \`incidents.handlers\`, \`incidents.memory.measure\`. It goes before what is configured. What can be changed while the service runs, \`cache.reconfigure()\` changes.
 `;
 }
 

@@ -2,7 +2,7 @@ import type { L1Entry } from '@tierwise/l1';
 import type { Space } from './space.js';
 
 /** What is known of a value besides itself. */
-export interface Facts {
+interface Facts {
   /** The user's key. */
   readonly key: string;
   /** {@link LogicalTime.generation} when its load, its write or its read began. */
