@@ -96,6 +96,8 @@ export class Work {
     });
     while (this.#running.size + this.#begun > 0 && !this.#ended) {
       await Promise.race([Promise.all([Promise.allSettled([...this.#running]), this.#whenIdle()]), patience]);
+      // Who waited for what has ended goes on first: a look may be followed by a load.
+      await new Promise((resolve) => setImmediate(resolve));
     }
     this.#ended = true;
     clock.clearTimer(timer);

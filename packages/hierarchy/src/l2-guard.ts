@@ -64,6 +64,8 @@ export class L2Guard {
   readonly #acquires: Coalescer<L2LeaseRequest, L2LeaseAnswer>;
   readonly #fills: Coalescer<L2Write, L2Written>;
   readonly #writes: Coalescer<L2Write, L2Written>;
+  /** On whose account the last of them was. */
+  #writesAccount: string | undefined;
   readonly #looks: Coalescer<MarksQuestion, L2Marks | undefined>;
   readonly #ensures: Coalescer<MarksQuestion, L2Marks | undefined>;
 
@@ -160,7 +162,8 @@ export class L2Guard {
 
   async fill(namespace: string, write: L2Write): Promise<L2Written | Unanswered | undefined> {
     if (this.#isPending(namespace, write.key)) return UNANSWERED;
-    return this.#question('fill', this.#together(this.#fills, 'fill', namespace, write));
+    const account = this.#correlation.current();
+    return this.#question('fill', this.#together(this.#fills, 'fill', namespace, write, account));
   }
 
   /** One of the writes that become one command. */
@@ -169,14 +172,17 @@ export class L2Guard {
     operation: 'fill' | 'write',
     namespace: string,
     write: L2Write,
+    account: string | undefined,
   ): Promise<L2Written | undefined> {
     try {
-      return await gatherer.ask(namespace, write, this.#correlation.current());
+      return await gatherer.ask(namespace, write, account);
     } catch (error) {
       if (!(error instanceof L2InvalidError)) throw error;
       // Perhaps it was another one of the same turn: then this one is sound by itself.
       const about = { namespace, count: 1 };
-      return (await this.#line.send(operation, () => this.#write(namespace, [write], this.#account), about))?.[0];
+      return (
+        await this.#line.send(operation, () => this.#write(namespace, [write], callOptions(account)), about)
+      )?.[0];
     }
   }
 
@@ -197,7 +203,7 @@ export class L2Guard {
 
   /**
    * Writes of one key each that come in one turn of the event loop become one command. Every other order that comes in between sends them
-   * on their way first, so that the order of calls is the order of commands.
+   * on their way first, so that the order of calls is the order of commands; so does a write on another account, which is another command.
    *
    * @param key the first one as the user spells it, for the error; so for the other orders.
    */
@@ -211,8 +217,11 @@ export class L2Guard {
       const write = () => this.#write(namespace, writes, this.#account);
       return this.#order('write', write, { namespace, key, count: writes.length });
     }
+    const account = this.#correlation.current();
+    if (account !== this.#writesAccount) this.#writes.flush();
+    this.#writesAccount = account;
     try {
-      const written = await this.#together(this.#writes, 'write', namespace, only);
+      const written = await this.#together(this.#writes, 'write', namespace, only, account);
       return written && [written];
     } catch (error) {
       throw this.#failed('write', error, namespace, key);

@@ -34,10 +34,11 @@ export class Patience {
   }
 
   whileLooking(flight: Flight): Promise<Reading | typeof LATE> {
-    const { signal, policy } = this.#wish;
+    const { signal } = this.#wish;
     const looking = untilAborted(flight.found, signal);
-    // It ends in time by itself, unless the limit is a very short one: nothing more need be done about that.
-    const isBounded = policy.loadTimeout.hardMs > this.#space.lookLimitMs && this.fallback === undefined;
+    // It ends in time by itself, unless the time that is left is very short: nothing more need be done about that.
+    const leftMs = this.#hardAt - this.#space.core.clock.now();
+    const isBounded = leftMs > this.#space.lookLimitMs && this.fallback === undefined;
     return isBounded ? looking : this.#within(looking);
   }
 

@@ -73,21 +73,25 @@ export class Space {
    */
   held(id: string): Entry | undefined {
     const entry = this.home.get(id);
-    // Where there is nothing to be too old, nobody needs to watch the time.
-    if (entry === undefined && this.#l1.size === 0) return undefined;
+    if (entry === undefined) return this.#missing();
     // Before anything is judged: that the process stood still is noticed here.
     const now = this.#l1Clock.now();
-    if (entry === undefined) return undefined;
-    if (now >= entry.answerUntil) {
-      if (now >= entry.deadline) this.#l1.delete(entry, now);
-      return undefined;
-    }
+    if (now >= entry.answerUntil) return this.#tooOld(entry, now);
     const { stamp } = entry;
     if (stamp.epoch !== this.fences.epoch || stamp.judgedAt !== this.time.change) {
       if (!this.#isAliveStill(entry)) return undefined;
     }
     this.#l1.use(entry);
     return entry;
+  }
+
+  #missing(): undefined {
+    // Where there is nothing to be too old, nobody needs to watch the time.
+    if (this.#l1.size > 0) this.#l1Clock.now();
+  }
+
+  #tooOld(entry: Entry, now: number): undefined {
+    if (now >= entry.deadline) this.#l1.delete(entry, now);
   }
 
   /** Looks again at an entry about which something may have changed since it was found alive. */
@@ -295,9 +299,9 @@ export class Space {
   }
 }
 
-/** When `refreshAhead` of an entry's life is over, give or take a tenth of that. */
+/** When `refreshAhead` of an entry's life is over, give or take a tenth of that. Before this node's time began: as soon as that. */
 function refreshFrom(entry: Entry, policy: Policy): number {
   if (policy.refreshAhead === undefined) return 0;
   const part = policy.refreshAhead * (0.9 + 0.2 * Math.random());
-  return Math.floor(entry.writtenAt + (entry.freshUntil - entry.writtenAt) * Math.min(part, 1));
+  return Math.max(1, Math.floor(entry.writtenAt + (entry.freshUntil - entry.writtenAt) * Math.min(part, 1)));
 }

@@ -25,8 +25,9 @@ function isShareableTree(value: unknown, look: { left: number }, depth: number):
     return true;
   }
   if (!isPlainObject(value)) return false;
-  // Nothing that is inherited comes up: a plain object inherits nothing that can be enumerated, or it is looked at once too often.
   for (const name in value) {
+    // What somebody gave to all objects is neither looked at nor frozen.
+    if (!Object.hasOwn(value, name)) continue;
     if (!isShareableTree((value as Record<string, unknown>)[name], look, depth + 1)) return false;
   }
   return true;
@@ -37,7 +38,7 @@ function freezeTree(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
   Object.freeze(value);
   if (Array.isArray(value)) for (let i = 0; i < value.length; i += 1) freezeTree(value[i]);
-  else for (const name in value) freezeTree((value as Record<string, unknown>)[name]);
+  else for (const name in value) if (Object.hasOwn(value, name)) freezeTree((value as Record<string, unknown>)[name]);
 }
 
 function freezeGraph(value: unknown): boolean {
