@@ -73,25 +73,21 @@ export class Space {
    */
   held(id: string): Entry | undefined {
     const entry = this.home.get(id);
-    if (entry === undefined) return this.#missing();
+    // Where there is nothing to be too old, nobody needs to watch the time.
+    if (entry === undefined && this.#l1.size === 0) return undefined;
     // Before anything is judged: that the process stood still is noticed here.
     const now = this.#l1Clock.now();
-    if (now >= entry.answerUntil) return this.#tooOld(entry, now);
+    if (entry === undefined) return undefined;
+    if (now >= entry.answerUntil) {
+      if (now >= entry.deadline) this.#l1.delete(entry, now);
+      return undefined;
+    }
     const { stamp } = entry;
     if (stamp.epoch !== this.fences.epoch || stamp.judgedAt !== this.time.change) {
       if (!this.#isAliveStill(entry)) return undefined;
     }
     this.#l1.use(entry);
     return entry;
-  }
-
-  #missing(): undefined {
-    // Where there is nothing to be too old, nobody needs to watch the time.
-    if (this.#l1.size > 0) this.#l1Clock.now();
-  }
-
-  #tooOld(entry: Entry, now: number): undefined {
-    if (now >= entry.deadline) this.#l1.delete(entry, now);
   }
 
   /** Looks again at an entry about which something may have changed since it was found alive. */
