@@ -5,6 +5,7 @@
  * @returns `false` when the value holds something that `Object.freeze` does not protect, such as a Map, Date or Buffer.
  */
 export function freezeShareable(value: unknown): boolean {
+  if (inheritsAnything()) return freezeGraph(value);
   const look = { left: MOST };
   const shareable = isShareableTree(value, look, 0);
   if (look.left < 0) return freezeGraph(value);
@@ -16,6 +17,14 @@ export function freezeShareable(value: unknown): boolean {
 const MOST = 10_000;
 const DEEPEST = 64;
 
+const EMPTY = Object.freeze({});
+
+/** Whether somebody gave all objects something that is enumerated like their own: that is neither to be looked at nor frozen. */
+function inheritsAnything(): boolean {
+  for (const _ in EMPTY) return true;
+  return false;
+}
+
 function isShareableTree(value: unknown, look: { left: number }, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return typeof value !== 'function';
   look.left = depth > DEEPEST ? -1 : look.left - 1;
@@ -26,8 +35,6 @@ function isShareableTree(value: unknown, look: { left: number }, depth: number):
   }
   if (!isPlainObject(value)) return false;
   for (const name in value) {
-    // What somebody gave to all objects is neither looked at nor frozen.
-    if (!Object.hasOwn(value, name)) continue;
     if (!isShareableTree((value as Record<string, unknown>)[name], look, depth + 1)) return false;
   }
   return true;
@@ -38,7 +45,7 @@ function freezeTree(value: unknown): void {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return;
   Object.freeze(value);
   if (Array.isArray(value)) for (let i = 0; i < value.length; i += 1) freezeTree(value[i]);
-  else for (const name in value) if (Object.hasOwn(value, name)) freezeTree((value as Record<string, unknown>)[name]);
+  else for (const name in value) freezeTree((value as Record<string, unknown>)[name]);
 }
 
 function freezeGraph(value: unknown): boolean {
