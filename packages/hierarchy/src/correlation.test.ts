@@ -79,6 +79,15 @@ describe('the account that runs', () => {
     expect(warned.mock.calls).toEqual([[expect.stringContaining('no context'), 'TierwiseWarning']]);
   });
 
+  test('is nobody where that option throws what cannot be shown', () => {
+    const { cache } = lonely({
+      correlationId: () => {
+        throw Object.create(null);
+      },
+    });
+    expect(cache.correlationId()).toBeUndefined();
+  });
+
   test('is asked of a function only', () => {
     expect(() => createHierarchy({ namespace: 'test', correlationId: 'id' as never })).toThrow(/must be a function/);
   });

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { type L2CallOptions, MAX_CORRELATION_LENGTH } from '@tierwise/l2';
+import { textOf } from './error-text.js';
 import { InvalidOptionError } from './errors.js';
 
 /**
@@ -72,7 +73,7 @@ export class Correlation {
     try {
       return cleaned(this.#ask());
     } catch (error) {
-      if (!this.#warned) process.emitWarning(`the option correlationId threw: ${error}`, 'TierwiseWarning');
+      if (!this.#warned) process.emitWarning(`the option correlationId threw: ${textOf(error)}`, 'TierwiseWarning');
       this.#warned = true;
       return undefined;
     }

@@ -71,6 +71,14 @@ describe('health', () => {
     await checking;
   });
 
+  test('does not reject where memory cannot be measured', async () => {
+    const measure = () => {
+      throw new Error('no such file');
+    };
+    const { cache } = lonely({ incidents: { memory: { measure } } });
+    expect(await cache.health()).toMatchObject({ state: 'ok', memory: { used: Number.NaN } });
+  });
+
   test('asked by many at once, asks L2 once', async () => {
     const { cache, l2 } = await cluster().node();
     const [first, ...others] = await Promise.all([cache.health(), cache.health(), cache.health()]);

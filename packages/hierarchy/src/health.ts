@@ -44,7 +44,7 @@ export interface Health {
   readonly outbox: OutboxStats;
   /** What happened of late: within the last one to two minutes in which the health was asked for, or since the start. */
   readonly recent: RecentFigures;
-  /** Of the process, as `incidents.memory.measure` says. */
+  /** Of the process, as `incidents.memory.measure` says; `NaN` where that throws. */
   readonly memory: MemoryUse & { readonly share: number };
   /** How many incidents are open: see `incidents()`. */
   readonly openIncidents: number;
@@ -84,6 +84,15 @@ interface Sample {
   readonly failed: number;
 }
 
+/** The user's own measure may fail, and the rest is worth knowing all the same. */
+function measured(measure: () => MemoryUse): MemoryUse {
+  try {
+    return measure();
+  } catch {
+    return { used: Number.NaN, limit: Number.POSITIVE_INFINITY };
+  }
+}
+
 /** Finds out how a hierarchy is, when it is asked. Nothing ticks in between. */
 export class HealthCheck {
   readonly #options: HealthCheckOptions;
@@ -113,7 +122,7 @@ export class HealthCheck {
     const feed: FeedStats = stats.feed;
     const { open } = incidents();
     const reasons = reasonsOf({ isClosed: isClosed(), hasL2: l2 !== undefined, probed, stats, incidents: open });
-    const memory = measure();
+    const memory = measured(measure);
     return {
       state: reasons[0]?.state ?? 'ok',
       reasons,

@@ -357,3 +357,11 @@ test('incidents are answered, or not, as is asked for now', async () => {
   await trouble('b');
   expect(warned).toEqual([expect.stringContaining('l2-down')]);
 });
+
+test('names that mean something to JavaScript are options that do not exist', () => {
+  const { cache } = lonely();
+  for (const name of ['constructor', '__proto__', 'toString']) {
+    const change = JSON.parse(`{ "${name}": { "ttl": 5 } }`);
+    expect(problemsOf(() => cache.reconfigure(change))).toMatchObject([{ option: name }]);
+  }
+});

@@ -145,7 +145,7 @@ function merged(inForce: HierarchyOptions, changes: ReconfigureOptions): Hierarc
 
 function refusalsOf(name: string, change: unknown): ReconfigureProblem[] {
   if (CHANGEABLE.some((each) => each === name)) return [];
-  if (name in CHANGEABLE_PARTS && isObject(change)) {
+  if (Object.hasOwn(CHANGEABLE_PARTS, name) && isObject(change)) {
     const parts: readonly string[] = CHANGEABLE_PARTS[name as keyof typeof CHANGEABLE_PARTS];
     return Object.entries(change)
       .filter(([part, value]) => value !== undefined && !parts.includes(part))

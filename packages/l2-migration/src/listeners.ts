@@ -2,7 +2,7 @@ import type { MigrationEvents } from './migration.js';
 
 type Listener<T extends keyof MigrationEvents> = (event: MigrationEvents[T]) => void;
 
-/** Who listens to what. A listener that throws disturbs nobody. */
+/** Who listens to what. A listener that throws, or rejects, disturbs nobody. */
 export class Listeners {
   readonly #all: { [T in keyof MigrationEvents]: Set<Listener<T>> } = {
     phase: new Set(),
@@ -20,7 +20,8 @@ export class Listeners {
   emit<T extends keyof MigrationEvents>(type: T, event: MigrationEvents[T]): void {
     for (const listener of this.#all[type]) {
       try {
-        listener(event);
+        const answer = (listener as (event: MigrationEvents[T]) => unknown)(event);
+        if (answer instanceof Promise) answer.catch(() => {});
       } catch {
         // Its own business.
       }

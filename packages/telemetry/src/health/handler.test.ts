@@ -221,3 +221,9 @@ test('a frozen Redis: each probe is answered fast, first by the last result, the
     await redis.stop();
   }
 }, 30_000);
+
+test.each([{ answerWithin: '500ms' }, { maxAge: Number.NaN }])('%o is refused', (options) => {
+  expect(() => healthHandler({ health: () => new Promise(() => {}) }, options as HealthHandlerOptions)).toThrow(
+    TypeError,
+  );
+});

@@ -17,6 +17,12 @@ export interface HealthHandlerOptions {
 /** A listener of `node:http`, and a middleware of frameworks of that shape: what is not for it goes to `next`, if there is one. */
 export type HealthHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 
+function checkMs(option: string, ms: number): void {
+  if (!(Number.isFinite(ms) && ms >= 0)) {
+    throw new TypeError(`${option} must be a number of milliseconds, not ${JSON.stringify(ms)}`);
+  }
+}
+
 /**
  * Answers probes over HTTP, below any path:
  *
@@ -27,11 +33,15 @@ export type HealthHandler = (request: IncomingMessage, response: ServerResponse,
  * However L2 hangs, an answer comes within `answerWithin`: the last result, with `late: true`. So the first probe after L2 stopped may
  * still see what was before; from `l2Timeout` on they see what is.
  *
+ * @throws TypeError for options that mean nothing.
+ *
  * @example
  * createServer(healthHandler(cache)).listen(9465);
  */
 export function healthHandler(hierarchy: Pick<Hierarchy, 'health'>, options: HealthHandlerOptions = {}): HealthHandler {
   const { degradedIsReady = true, details = false, answerWithin = 500, maxAge = 1_000 } = options;
+  checkMs('answerWithin', answerWithin);
+  checkMs('maxAge', maxAge);
   const latest = new LatestHealth({ hierarchy, maxAgeMs: maxAge, waitMs: answerWithin });
   const isReady = ({ health }: KnownHealth) =>
     health !== undefined && (health.state === 'ok' || (health.state === 'degraded' && degradedIsReady));

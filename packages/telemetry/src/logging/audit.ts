@@ -26,7 +26,7 @@ export interface AuditRecord {
 
 /** Options of {@link auditTo}. */
 export interface AuditOptions extends RedactionOptions {
-  /** Answers who calls, in the caller's own async context: a user, say. Default: nobody is named. */
+  /** Answers who calls, in the caller's own async context: a user, say. Default, and where it throws: nobody is named. */
   readonly who?: (() => string | undefined) | undefined;
   /** What this node is called in the records. Default: it is not. */
   readonly node?: string | undefined;
@@ -56,8 +56,17 @@ export function auditTo(
     const names = shown(keys);
     return { ...(names.length === 0 ? {} : { keys: names }), count: keys.length };
   };
+  const caller = () => {
+    try {
+      return who?.();
+    } catch (error) {
+      // What was done is told all the same: it is the record that matters.
+      process.emitWarning(`who() threw: ${error instanceof Error ? error.message : typeof error}`, 'TierwiseWarning');
+      return undefined;
+    }
+  };
   const tell = (deed: Deed) => {
-    const [by, correlationId] = [who?.(), cache.correlationId()];
+    const [by, correlationId] = [caller(), cache.correlationId()];
     write({
       at: new Date(now()).toISOString(),
       ...deed,

@@ -196,6 +196,22 @@ describe('trouble', () => {
     expect(log.take()).toMatchObject([{ namespace: 'shop:first' }]);
   });
 
+  test('is no trouble of the process where the logger throws, even when it is told of later', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => void warnings.push(warning);
+    process.on('warning', onWarning);
+    stops.push(() => process.off('warning', onWarning));
+    const { cache, clock } = await cluster()();
+    const fail = () => {
+      throw new Error('the disk is full');
+    };
+    stops.push(logTo(cache, { debug: fail, info: fail, warn: fail, error: fail }, { clock, intervalMs: 1_000 }));
+    for (const key of ['a', 'b']) await cache.getOrSet(key, () => Promise.reject(new Error('no'))).catch(() => {});
+    await clock.advance(1_000);
+    await settle();
+    expect(warnings.map(({ message }) => message)).toContain('the logger threw: the disk is full');
+  });
+
   test('of L2 is told: the errors, the breaker, what waits, the way back', async () => {
     const { n1, cache, log } = await logged();
     cut(n1, new Error('connect redis://:s3cret@host'));
@@ -386,4 +402,16 @@ describe('the audit stream', () => {
     expect(JSON.stringify(records)).not.toContain('user:1');
     await mend(node);
   });
+});
+
+test('what was done is in the audit, though who() throws', async () => {
+  const { cache } = await cluster()();
+  const records: AuditRecord[] = [];
+  const who = () => {
+    throw new Error('no session');
+  };
+  stops.push(auditTo(cache, (record) => records.push(record), { who, keys: 'plain' }));
+  await cache.set('k', 1);
+  expect(records).toMatchObject([{ operation: 'set', keys: ['k'] }]);
+  expect(records[0]).not.toHaveProperty('who');
 });

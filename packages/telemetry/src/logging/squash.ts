@@ -67,6 +67,14 @@ export class Squash {
   #flush(repeated: Repeated): void {
     const { count } = repeated;
     repeated.count = 0;
-    repeated.write(count);
+    try {
+      repeated.write(count);
+    } catch (error) {
+      // In a timer, or in the middle of telling of something else, it would be nobody's.
+      process.emitWarning(
+        `the logger threw: ${error instanceof Error ? error.message : typeof error}`,
+        'TierwiseWarning',
+      );
+    }
   }
 }

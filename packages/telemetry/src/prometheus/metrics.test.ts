@@ -320,3 +320,20 @@ describe('conventions of Prometheus', () => {
     expect(execFileSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' })).toBe('');
   });
 });
+
+test('hierarchies beyond the limit are one, also when others have gone', async () => {
+  const { metrics, scrape } = exporting({ maxHierarchies: 1 });
+  for (const namespace of ['a', 'b', 'c']) {
+    const cache = hierarchy({ namespace });
+    const stop = metrics.watch(cache);
+    await cache.getOrSet('k', () => 1);
+    if (namespace === 'b') stop();
+  }
+  const { samples } = await scrape();
+  const named = new Set([...samples.keys()].flatMap((sample) => /[{,]hierarchy="(.*?)"/.exec(sample)?.[1] ?? []));
+  expect([...named].sort()).toEqual(['a', 'other']);
+});
+
+test.each(['maxHierarchies', 'maxNamespaces', 'maxDefinitions', 'maxPools'])('%s bounds something', (option) => {
+  expect(() => prometheusMetrics({ registry: new Registry(), [option]: Number.NaN })).toThrow(TypeError);
+});

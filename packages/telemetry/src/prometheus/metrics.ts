@@ -11,6 +11,8 @@ import { errorName, Timings } from './timings.js';
 export interface MetricsOptions {
   /** Where the metrics are registered. Default: prom-client's global registry. */
   readonly registry?: Registry;
+  /** How many hierarchies are told apart; all that are watched later are `other` together. Default 50. */
+  readonly maxHierarchies?: number;
   /** How many namespaces have series of their own; all later ones are `other` together. Default 50. */
   readonly maxNamespaces?: number;
   /** The same for definitions. Default 100. */
@@ -69,14 +71,15 @@ type WithDefinitions = HierarchyStats & { readonly definitions?: Readonly<Record
  * Exports figures of hierarchies and pools to Prometheus. Counters and gauges are read from `stats()` when they are scraped; only how long
  * things take is noted as it happens, for loads and for what goes to L2. An L1 hit costs nothing more.
  *
- * Labels are names of namespaces, definitions and pools (bounded), and words of Tierwise; never keys or tags.
+ * Labels are names of hierarchies, namespaces, definitions and pools (bounded), and words of Tierwise; never keys or tags.
  */
 export function prometheusMetrics(options: MetricsOptions = {}): Metrics {
   const { registry = globalRegistry, legacyNames = false } = options;
-  const { maxNamespaces = 50, maxDefinitions = 100, maxPools = 50 } = options;
-  const namespaces = new BoundedNames(maxNamespaces);
-  const definitions = new BoundedNames(maxDefinitions);
-  const poolNames = new BoundedNames(maxPools);
+  const { maxHierarchies = 50, maxNamespaces = 50, maxDefinitions = 100, maxPools = 50 } = options;
+  const hierarchies = new BoundedNames('maxHierarchies', maxHierarchies);
+  const namespaces = new BoundedNames('maxNamespaces', maxNamespaces);
+  const definitions = new BoundedNames('maxDefinitions', maxDefinitions);
+  const poolNames = new BoundedNames('maxPools', maxPools);
   const watched = new Map<Hierarchy, Watched>();
   const pools = new Set<WatchedPool>();
   const before = new Set(registry.getMetricsAsArray().map(({ name }) => name));
@@ -123,7 +126,8 @@ export function prometheusMetrics(options: MetricsOptions = {}): Metrics {
     };
 
   return {
-    watch(hierarchy, name = hierarchy.name) {
+    watch(hierarchy, wanted = hierarchy.name) {
+      const name = hierarchies.of(wanted);
       watched.get(hierarchy)?.stop();
       const begun = recordOf(INCIDENT_KINDS, () => 0);
       const unsubscribe = [

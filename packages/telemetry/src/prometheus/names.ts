@@ -9,7 +9,10 @@ export class BoundedNames {
   readonly #limit: number;
   readonly #admitted = new Set<string>();
 
-  constructor(limit: number) {
+  /** @throws TypeError for what bounds nothing. */
+  constructor(option: string, limit: number) {
+    if (!Number.isInteger(limit) || limit < 1)
+      throw new TypeError(`${option} must be a whole number, 1 or more, not ${limit}`);
     this.#limit = limit;
   }
 
