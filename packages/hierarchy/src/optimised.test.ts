@@ -1,3 +1,4 @@
+import { L1 } from '@tierwise/l1';
 import { describe, expect, test } from 'vitest';
 import { ManualClock, settle } from '../test/manual-clock.js';
 import { cluster, HandLoader, lonely } from '../test/nodes.js';
@@ -176,5 +177,23 @@ describe('stamps that are shared', () => {
     await cache.clear({ mode: 'expire' });
     await cache.set('c', 3);
     expect([cache.peek('a'), cache.peek('b'), cache.peek('c')]).toEqual([undefined, undefined, 3]);
+  });
+});
+
+describe('the clean-up of L1', () => {
+  test('is not put off for ever by what comes while something short-lived waits for it', async () => {
+    const clock = new ManualClock();
+    const l1 = new L1<number>({ clock, timers: clock });
+    const later = { bytes: 1, deadline: clock.now() + 3_600_000 };
+    for (let i = 0; i < 100; i += 1) l1.set(`${i}`, i, later);
+    // Nothing is dead: it comes every two minutes in the end.
+    for (let minute = 0; minute < 19; minute += 1) await clock.advance(60_000);
+    l1.set('short', 1, { bytes: 1, deadline: clock.now() + 30_000 });
+    for (let second = 0; second < 130; second += 1) {
+      await clock.advance(1_000);
+      l1.set('again and again', second, later);
+    }
+    expect([l1.size, l1.stats().removed.expired]).toEqual([101, 1]);
+    l1.close();
   });
 });

@@ -36,6 +36,8 @@ export class CleanUp {
   readonly #inspect: (most: number) => CleanUpRun;
   #intervalMs = MIN_INTERVAL_MS;
   #timer: unknown;
+  /** From when the interval counts: since the last run, or since something can expire. */
+  #since = 0;
   #dueAt = Number.NEGATIVE_INFINITY;
   #waiting = false;
   #needed = false;
@@ -57,8 +59,8 @@ export class CleanUp {
       this.#needed = needed;
       this.#stop();
       this.#intervalMs = MIN_INTERVAL_MS;
-      this.#start(soonest);
-    } else if (soonest + MIN_INTERVAL_MS < this.#dueAt) {
+      this.#begin(soonest);
+    } else if (Math.max(soonest, this.#since + this.#intervalMs) + MIN_INTERVAL_MS < this.#dueAt) {
       // Something is dead long before it was going to be looked for.
       this.#stop();
       this.#start(soonest);
@@ -77,7 +79,7 @@ export class CleanUp {
     try {
       this.#adapt(this.#inspect(ENTRIES_PER_RUN));
     } finally {
-      this.#start(Number.NEGATIVE_INFINITY);
+      this.#begin(Number.NEGATIVE_INFINITY);
     }
   };
 
@@ -86,14 +88,21 @@ export class CleanUp {
     else if (dead <= inspected * QUIET_SHARE) this.#intervalMs = Math.min(MAX_INTERVAL_MS, this.#intervalMs * 2);
   }
 
+  /** An interval begins. */
+  #begin(soonest: number): void {
+    if (!this.#needed) return;
+    if (!this.#waiting) this.#since = this.#clock.now();
+    this.#start(soonest);
+  }
+
   /** @param soonest nothing is dead before that. */
   #start(soonest: number): void {
     if (!this.#needed || this.#closed || this.#waiting) return;
     const now = this.#clock.now();
-    const delayMs = Math.max(this.#intervalMs, Math.min(soonest - now, MAX_INTERVAL_MS));
+    // Counted from when it began: what comes meanwhile can bring it forward, and never puts it off.
+    this.#dueAt = Math.max(this.#since + this.#intervalMs, Math.min(soonest, now + MAX_INTERVAL_MS));
     this.#waiting = true;
-    this.#dueAt = now + delayMs;
-    this.#timer = this.#timers.setTimer(this.#run, delayMs);
+    this.#timer = this.#timers.setTimer(this.#run, Math.max(0, Math.round(this.#dueAt - now)));
   }
 
   #stop(): void {
