@@ -51,7 +51,7 @@ export function reasonsOf({ isClosed, hasL2, probed, stats, incidents }: Observa
   const isDown = hasL2 && (probed.status === 'down' || stats.l2.breaker !== 'closed');
   const failing = incidents.find(({ kind }) => kind === 'load-failing');
   if (isDown && failing !== undefined) {
-    add('nothing-answers', `L2 does not answer, and ${failing.message}`, 'down');
+    add('nothing-answers', `L2 does not answer, and ${messageOf(failing)}`, 'down');
   }
   if (hasL2) {
     if (stats.l2.breaker !== 'closed') add('l2-down', 'L2 is not asked until a probe of it succeeds');
@@ -64,9 +64,16 @@ export function reasonsOf({ isClosed, hasL2, probed, stats, incidents }: Observa
   const { items, journal } = stats.outbox;
   if (items > 0) add('outbox-pending', `L2 has yet to be told of ${items} keys and invalidations`);
   if ((journal?.inMemory ?? 0) > 0) add('journal-failing', 'the journal is in memory alone');
-  for (const { kind, message } of incidents) {
+  for (const incident of incidents) {
     // What is worth knowing only is no trouble.
-    if (NATURES[kind].severity !== 'info') add(kind, message);
+    if (NATURES[incident.kind].severity !== 'info') add(incident.kind, messageOf(incident));
   }
   return [...reasons.values()];
+}
+
+/** Health is told to whoever asks, perhaps over HTTP: a loader's own words, which may name users, are for `incidents()`. */
+function messageOf({ kind, subject, message }: Incident): string {
+  return kind === 'load-failing'
+    ? `loads fail${subject === undefined ? '' : ` in ${JSON.stringify(subject)}`}`
+    : message;
 }

@@ -234,6 +234,16 @@ describe('health', () => {
     expect(await node.cache.health()).toMatchObject({ state: 'degraded', reasons: [{ code: 'load-failing' }] });
   });
 
+  test('a loader’s words are not in it, since they may name users; nor passwords of URLs in incidents', async () => {
+    const { cache } = await cluster().node({ incidents: { enabled: false } });
+    const fails = () => Promise.reject(new Error('no row for ada at postgres://app:s3cret@db'));
+    for (let i = 0; i < 10; i += 1) await cache.getOrSet(`k${i}`, fails).catch(() => {});
+    const health = await cache.health();
+    expect(health.reasons).toEqual([{ code: 'load-failing', state: 'degraded', message: 'loads fail in "test"' }]);
+    const [incident] = cache.incidents().open;
+    expect(incident?.message).toBe('loads fail: Error: no row for ada at postgres://***@db');
+  });
+
   test('closed, it is down, and L2 is not asked', async () => {
     const { cache, l2 } = await cluster().node();
     const closing = cache.close();
