@@ -143,3 +143,32 @@ it('destroy of the dispatcher does not wait for what is under way', async () => 
   await pool.dispatcher.destroy();
   expect(await call).toBeInstanceOf(PoolClosedError);
 });
+
+it.each(['object', 'raw'] as const)(
+  'hands on the headers, trailers and status of an answer as undici alone does: %s',
+  async (responseHeaders) => {
+    const origin = await originServer((_, response) => {
+      response.writeHead(299, 'odd', { 'set-cookie': ['a=1', 'b=2'], 'x-latin': 'é', date: 'now', trailer: 'x-end' });
+      response.write('body');
+      response.addTrailers({ 'x-end': 'over' });
+      response.end();
+    });
+    const bare = new Agent();
+    onTestFinished(() => bare.destroy());
+    const answers = [open().dispatcher, bare].map(async (dispatcher) => {
+      // As undici's own `request` is called, whose type does not know `responseHeaders`.
+      const answer = await request(origin.url, { dispatcher, responseHeaders } as Parameters<typeof request>[1]);
+      const { statusCode, headers, trailers, body } = answer;
+      return {
+        statusCode,
+        statusText: (answer as { statusText?: string }).statusText,
+        headers,
+        text: await body.text(),
+        trailers,
+      };
+    });
+    const [ours, theirs] = await Promise.all(answers);
+    expect(ours).toEqual(theirs);
+    expect([ours?.text, ours?.trailers]).toEqual(['body', { 'x-end': 'over' }]);
+  },
+);

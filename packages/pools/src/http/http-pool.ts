@@ -96,9 +96,8 @@ class UndiciPool implements HttpPool {
       ...(options.cache?.interceptors() ?? []),
       closing(limits),
     ];
-    const dispatcher = new ComposedDispatcher(this.#agent, interceptors, (deadline) =>
-      this.close(deadline === undefined ? {} : { deadline }),
-    );
+    const end = (deadline?: number) => this.close(deadline === undefined ? {} : { deadline });
+    const dispatcher = new ComposedDispatcher(this.#agent, interceptors, end, options.cache !== undefined);
     this.dispatcher = dispatcher;
     this.fetch = fetchThrough(dispatcher);
     this.request = ((url, init) => undiciRequest(url, { ...init, dispatcher })) as typeof undiciRequest;

@@ -13,7 +13,7 @@ function wait(seconds: number): void {
 }
 
 function atRest() {
-  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'hrtime'] });
 }
 
 afterEach(() => {

@@ -4,7 +4,7 @@ import { cachingNode } from '../../../test/caching.js';
 import { counting } from '../../../test/origin-server.js';
 
 function atRest(): void {
-  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  vi.useFakeTimers({ toFake: ['Date', 'performance', 'hrtime'] });
 }
 
 /** Both clocks go on: undici reads the wall's, a hierarchy its own. */
