@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { L1 } from '@tierwise/l1';
 import { describe, expect, test } from 'vitest';
 import { ManualClock, settle } from '../test/manual-clock.js';
@@ -196,4 +199,15 @@ describe('the clean-up of L1', () => {
     expect([l1.size, l1.stats().removed.expired]).toEqual([101, 1]);
     l1.close();
   });
+});
+
+test('a snapshot counts as a use of nothing: under ARC, too, what was used once has to go first', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tierwise-'));
+  const { cache } = lonely({ l1: { policy: 'arc', maxEntries: 4 } });
+  await cache.set('a', 1);
+  await cache.set('b', 1);
+  await cache.snapshot(join(folder, 'snapshot'));
+  for (const key of ['c', 'd', 'e']) await cache.set(key, 1);
+  expect(['a', 'b', 'c', 'd', 'e'].filter((key) => cache.peek(key) === 1)).toEqual(['b', 'c', 'd', 'e']);
+  await rm(folder, { recursive: true });
 });

@@ -39,14 +39,11 @@ export async function takeSnapshot(
     signal?.throwIfAborted();
     // What is held, as of this moment; what is done to it while the file is being written is not seen.
     const now = core.l1Clock.now();
-    // To look each up makes each the most recently used, one after the other: the order stays as it was.
+    // Not looked up, which would be a use of each.
     const entries = core.l1
       .entries()
       .reverse()
-      .flatMap((entry) => {
-        const { space, key } = entry;
-        return space.held(space.idOf(key)) === entry ? [entry] : [];
-      });
+      .filter((entry) => now < entry.answerUntil && entry.space.verdictOf(entry) === 'alive');
     const guard =
       core.guard === undefined
         ? new SnapshotGuard(core.events, file, new Set(entries.map(({ space, key }) => nameOf(space.name, key))))
