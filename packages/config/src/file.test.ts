@@ -106,6 +106,12 @@ test.each<[string, Record<string, string>, LoadConfigOptions, string]>([
   expect(await refusal(files, options)).toContain(message);
 });
 
+test('what a module throws has no passwords of URLs in it', async () => {
+  const text = 'throw new Error("no answer from https://ada:hunter2@vault.example/keys")';
+  const message = await refusal({ 'tierwise.config.js': text });
+  expect(message).toContain('https://***@vault.example/keys');
+});
+
 test.each<[string, string, number]>([
   ['tierwise.config.json', '{\n  "l2": { "redis": {\n    "password": "hunter2",, } }\n}', 3],
   ['tierwise.config.toml', 'namespace = "a"\npassword = "hunter2" = 5\n', 2],

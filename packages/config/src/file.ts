@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, extname, isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parse as parseToml, TomlError } from 'smol-toml';
+import { withoutPasswords } from './mask.js';
 import { importOptional } from './optional.js';
 import { ConfigError } from './problems.js';
 
@@ -125,7 +126,6 @@ function canStripTypes(): boolean {
 }
 
 function fails(name: string, how: string): ConfigError {
-  return new ConfigError([
-    { code: 'file', option: '', source: undefined, suggestion: undefined, message: `${name} ${how}` },
-  ]);
+  const message = `${name} ${withoutPasswords(how)}`;
+  return new ConfigError([{ code: 'file', option: '', source: undefined, suggestion: undefined, message }]);
 }

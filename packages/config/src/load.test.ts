@@ -11,6 +11,10 @@ import {
 
 const KEY = '00'.repeat(32);
 
+class Circular {
+  readonly self = this;
+}
+
 /** From code and the environment alone. */
 function load(code: unknown, environment: Record<string, string> = {}, others: LoadConfigOptions = {}) {
   return loadConfig({ code: { namespace: 'test', ...(code as TierwiseConfig) }, environment, file: false, ...others });
@@ -221,6 +225,9 @@ describe('what is wrong', () => {
     ['a fraction of an entry', { l1: { maxEntries: 1.5 } }, 'l1.maxEntries'],
     ['more than a year', { ttl: '53w' }, 'ttl'],
     ['null', { l1: null }, 'l1'],
+    ['what cannot be shown', { ttl: new Circular() }, 'ttl'],
+    ['a bigint', { ttl: 5n }, 'ttl'],
+    ['a function', { ttl: () => 5 }, 'ttl'],
   ])('%s', async (_, code, option) => {
     expect((await problems(code)).map((problem) => problem.option)).toEqual([option]);
   });

@@ -2,7 +2,17 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createHierarchy, type HierarchyOptions, type ReconfigureOptions } from '@tierwise/hierarchy';
+import {
+  type BreakerChoice,
+  createHierarchy,
+  type HierarchyOptions,
+  type IncidentOptions,
+  type L1Options,
+  type LeaseOptions,
+  type MemoryOptions,
+  type ReconfigureOptions,
+  type SnapshotOptions,
+} from '@tierwise/hierarchy';
 import type { FileJournalOptions } from '@tierwise/journal';
 import type { EmbeddedL2Options } from '@tierwise/l2-embedded';
 import type { RedisL2Options } from '@tierwise/l2-redis';
@@ -84,12 +94,57 @@ const JOURNAL: Places<FileJournalOptions> = {
   timeout: 'journal.timeout',
 };
 
+const L1: Places<L1Options> = {
+  maxEntries: 'l1.maxEntries',
+  maxBytes: 'l1.maxBytes',
+  ttl: 'l1.ttl',
+  policy: 'l1.policy',
+};
+
+const LEASE: Places<LeaseOptions> = { ttl: 'lease.ttl', wait: 'lease.wait' };
+
+const BREAKER: Places<BreakerChoice> = { failures: 'breaker.failures', openFor: 'breaker.openFor' };
+
+const SNAPSHOT: Places<SnapshotOptions> = {
+  file: 'snapshot.file',
+  onSigterm: 'snapshot.onSigterm',
+  restoreOnStart: 'snapshot.restoreOnStart',
+  ttl: 'snapshot.ttl',
+};
+
+const INCIDENTS: Places<IncidentOptions> = {
+  enabled: 'incidents.enabled',
+  handlers: 'code',
+  warnEvery: 'incidents.warnEvery',
+  window: 'incidents.window',
+  quiet: 'incidents.quiet',
+  history: 'incidents.history',
+  l2Slow: 'incidents.l2Slow',
+  loadFailing: 'incidents.loadFailing',
+  evictionsHigh: 'incidents.evictionsHigh',
+  memory: 'incidents.memory',
+};
+
+const MEMORY: Places<MemoryOptions> = {
+  high: 'incidents.memory.high',
+  low: 'incidents.memory.low',
+  floor: 'incidents.memory.floor',
+  interval: 'incidents.memory.interval',
+  measure: 'code',
+};
+
 describe('the schema has every option that there is', () => {
   test.each([
     ['the hierarchy', HIERARCHY],
     ['Redis', REDIS],
     ['the embedded L2', EMBEDDED],
     ['the journal', JOURNAL],
+    ['L1', L1],
+    ['leases', LEASE],
+    ['the breaker', BREAKER],
+    ['snapshots', SNAPSHOT],
+    ['incidents', INCIDENTS],
+    ['memory', MEMORY],
   ])('of %s', (_, places) => {
     const configured = Object.values(places).filter((place) => place !== 'code');
     const known = configured.filter((place) =>

@@ -186,7 +186,9 @@ export const backendShape = {
         z.strictObject({
           enabled: flag('Whether there are any.', { byDefault: false }),
           legacyNames: flag('Adds the older names `resync_cache_…`.', { byDefault: false }),
+          maxHierarchies: whole('How many hierarchies are told apart.', 1, MANY, { byDefault: 50 }),
           maxNamespaces: whole('How many namespaces have series of their own.', 1, MANY, { byDefault: 50 }),
+          maxDefinitions: whole('How many definitions have.', 1, MANY, { byDefault: 100 }),
         }),
       ),
       opentelemetry: orOff(

@@ -57,6 +57,13 @@ export const tierShape = {
       }),
       maxBytes: bytes('How many bytes of encoded values L1 holds at the most.', { byDefault: '64mb' }),
       ttl: duration('Shortens the life of what L1 holds. Default: as long as the value is fresh.', { least: 1 }),
+      policy: choice(
+        'Who has to go when there is no room: the least recently used, or by an adaptive replacement cache.',
+        ['lru', 'arc'],
+        {
+          byDefault: 'lru',
+        },
+      ),
     })
     .optional(),
   maxStaleness: duration('How old what L1 answers may get while the feed is lost, or where L2 has none.', {
