@@ -13,7 +13,7 @@ import type {
   L2Written,
 } from '@tierwise/l2';
 import { L2InvalidError } from '@tierwise/l2';
-import { Coalescer } from './coalescer.js';
+import { type BatchLimits, Coalescer } from './coalescer.js';
 import { type Correlation, callOptions } from './correlation.js';
 import { L2FailedError } from './errors.js';
 import type { Events } from './events.js';
@@ -23,6 +23,16 @@ import { type L2Line, L2SkippedError, PURGE_LIMIT_MS, type SendOptions } from '.
 /** The answer of an L2 that gave none: to be treated as if there were no L2. */
 export const UNANSWERED = Symbol('unanswered');
 export type Unanswered = typeof UNANSWERED;
+
+/**
+ * Backends do so much in one step: what is ordered after it cannot get between its parts, and no small write waits, within its time limit, for
+ * many large ones.
+ */
+const WRITES_AT_ONCE: BatchLimits<L2Write> = {
+  most: 256,
+  maxWeight: 1024 * 1024,
+  weigh: ({ bytes }) => bytes.byteLength,
+};
 
 interface MarksOptions {
   readonly known: number;
@@ -94,6 +104,7 @@ export class L2Guard {
     );
     this.#writes = new Coalescer(
       asking('write', (namespace, writes, account) => this.#write(namespace, writes, callOptions(account))),
+      WRITES_AT_ONCE,
     );
     this.#looks = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));
     this.#ensures = new Coalescer((namespace, questions) => this.#askMarks(namespace, questions));

@@ -103,6 +103,25 @@ describe('writes of one turn', () => {
     expect([await n.cache.get('k'), await peer.cache.get('k')]).toEqual(['later', 'later']);
   });
 
+  test('that are very many or very large are several commands, none of which takes a backend more than a step', async () => {
+    const n = await cluster().node();
+    const write = n.l2.write.bind(n.l2);
+    const batches: { keys: string[]; bytes: number }[] = [];
+    n.l2.write = (namespace, entries, options) => {
+      const bytes = entries.reduce((sum, entry) => sum + entry.bytes.byteLength, 0);
+      batches.push({ keys: entries.map(({ key }) => key), bytes });
+      return write(namespace, entries, options);
+    };
+    const many = Array.from({ length: 1_000 }, (_, i) => `${i}`);
+    const large = Buffer.alloc(300 * 1024, 'incompressible').map((byte, i) => byte ^ (i * 7919) ^ (i >> 8));
+    await Promise.all(many.map((key) => n.cache.set(key, key)));
+    await Promise.all(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((key) => n.cache.set(key, large)));
+    expect(batches.flatMap(({ keys }) => keys)).toEqual([...many, 'a', 'b', 'c', 'd', 'e', 'f', 'g']);
+    expect(Math.max(...batches.map(({ keys }) => keys.length))).toBe(256);
+    expect(batches.every(({ keys, bytes }) => keys.length === 1 || bytes <= 1024 * 1024)).toBe(true);
+    expect(batches.length).toBeLessThanOrEqual(4 + 3);
+  });
+
   test('whose command is lost are all made up for, the last one of a key', async () => {
     const { node } = cluster();
     const [n, peer] = [await node(), await node()];
