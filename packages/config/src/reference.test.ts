@@ -48,6 +48,7 @@ const HIERARCHY: Places<HierarchyOptions> = {
   validation: 'validation',
   incidents: 'incidents',
   snapshot: 'snapshot',
+  tuning: 'tuning',
   closeTimeout: 'closeTimeout',
   instrumentation: 'code',
   correlationId: 'code',

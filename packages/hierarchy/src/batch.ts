@@ -1,4 +1,5 @@
 import { Coalescer } from './coalescer.js';
+import type { DefinitionMeter } from './definition-stats.js';
 import type { Entry } from './entry.js';
 import { LoadFailedError } from './errors.js';
 import type { LoadContext } from './load-context.js';
@@ -39,6 +40,8 @@ export interface BatchWish<V> {
   readonly policy: Policy;
   readonly tagsOf: (key: string) => readonly string[];
   readonly signal: AbortSignal | undefined;
+  /** Of the definition that reads, if it has a name. */
+  readonly meter?: DefinitionMeter | undefined;
 }
 
 export function findOrLoadMany<V>(
@@ -46,7 +49,7 @@ export function findOrLoadMany<V>(
   keys: readonly string[],
   wish: BatchWish<V>,
 ): Promise<(Entry | undefined)[]> {
-  const { policy, signal } = wish;
+  const { policy, signal, meter } = wish;
   const loads = new Coalescer<LoadContext, V | undefined>((_, contexts) => loadBatch(wish.loader, contexts));
   return forEachKey(keys, (key) => {
     const wishOfKey = () => ({
@@ -56,8 +59,10 @@ export function findOrLoadMany<V>(
       tags: wish.tagsOf(key),
       signal,
       force: false,
+      tally: meter?.read(),
     });
     const entry = lookUp(space, key);
+    meter?.lookedUp(entry !== undefined);
     if (entry === undefined) return findOrLoad(space, wishOfKey());
     if (entry.refreshFrom > 0) refreshAhead(space, wishOfKey(), entry);
     return entry;

@@ -1,7 +1,8 @@
 import { type BatchLoader, findMany, findOrLoadMany } from './batch.js';
 import { checkFunction, checkNames } from './check.js';
 import { type Defaults, refined } from './defaults.js';
-import { type Definition, type DefinitionOptions, define } from './define.js';
+import { type CacheInside, type Definition, type DefinitionOptions, define } from './define.js';
+import type { DefinitionMeter, ReadTally } from './definition-stats.js';
 import type { Entry } from './entry.js';
 import { InvalidKeyError, InvalidOptionError, InvalidValueError } from './errors.js';
 import { type InvalidationMode, invalidate, purgeAndTell } from './invalidate.js';
@@ -152,6 +153,15 @@ export class Cache {
     load: BatchLoader<V>,
     options?: LoadManyOptions,
   ): Promise<(V | undefined)[]> {
+    return this.#loadMany(keys, load, options);
+  }
+
+  async #loadMany<V>(
+    keys: readonly string[],
+    load: BatchLoader<V>,
+    options: LoadManyOptions | undefined,
+    meter?: DefinitionMeter,
+  ): Promise<(V | undefined)[]> {
     this.#checkMany(keys);
     const { tags = [], ...others } = options ?? {};
     checkLoadOptions('getOrSetMany()', others, this.#policy.rules);
@@ -164,6 +174,7 @@ export class Cache {
       policy: refinePolicy(this.#policy, others),
       tagsOf: (key) => tagsByKey.get(key) ?? [],
       signal: others.signal,
+      meter,
     });
     return entries.map((entry) => entry?.value() as V | undefined);
   }
@@ -290,8 +301,16 @@ export class Cache {
 
   /** A kind of value: how its key and tags are made from typed parameters, how it is loaded, how long it lives. */
   define<P, V>(options: DefinitionOptions<P, V>): Definition<P, V> {
-    refinePolicy(this.#policy, options);
-    return define(this, options);
+    const inside: CacheInside = {
+      space: this.#space,
+      policy: this.#policy,
+      held: (key) => this.#held(key, undefined),
+      load: (key, load, loading, force, tally) => this.#load(key, load, loading, force, tally),
+      loadAhead: (entry, key, load, loading, tally) =>
+        refreshAhead(this.#space, this.#wish(key, load, loading, false, tally), entry),
+      loadMany: (keys, load, loading, meter) => this.#loadMany(keys, load, loading, meter),
+    };
+    return define(this, inside, options);
   }
 
   /** This namespace's counts since the hierarchy was created. */
@@ -319,12 +338,13 @@ export class Cache {
     loader: Loader<unknown>,
     options: LoadOptions | undefined,
     force: boolean,
+    tally?: ReadTally,
   ): Promise<Entry | undefined> {
     this.#check([key]);
-    return findOrLoad(this.#space, this.#wish(key, loader, options, force));
+    return findOrLoad(this.#space, this.#wish(key, loader, options, force, tally));
   }
 
-  #wish<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean): Wish {
+  #wish<V>(key: string, loader: Loader<V>, options: LoadOptions | undefined, force: boolean, tally?: ReadTally): Wish {
     checkLoadOptions('getOrSet()', options, this.#policy.rules);
     if (typeof loader !== 'function') checkFunction(`the loader of ${JSON.stringify(key)}`, loader);
     return {
@@ -334,6 +354,7 @@ export class Cache {
       tags: options?.tags === undefined ? NO_TAGS : [...options.tags],
       signal: options?.signal,
       force,
+      tally,
     };
   }
 

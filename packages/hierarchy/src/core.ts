@@ -2,11 +2,13 @@ import type { L1Store } from '@tierwise/l1';
 import type { Clock } from './clock.js';
 import type { Correlation } from './correlation.js';
 import type { Deadlines } from './deadline.js';
+import type { Definitions } from './definition-stats.js';
 import type { Ending } from './ending.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError } from './errors.js';
 import type { Events } from './events.js';
 import type { FeedWatch } from './feed.js';
+import type { L1Adviser } from './l1-advice.js';
 import type { L2Guard } from './l2-guard.js';
 import type { ResolvedOptions } from './options.js';
 import type { Outbox } from './outbox.js';
@@ -34,6 +36,10 @@ export interface Core {
   readonly outbox: Outbox | undefined;
   readonly feed: FeedWatch;
   readonly work: Work;
+  /** All definitions with a name. */
+  readonly definitions: Definitions;
+  /** Undefined where nobody wants to know how large L1 had better be. */
+  readonly adviser: L1Adviser | undefined;
   /** All namespaces that were asked for, by their full name. */
   readonly spaces: ReadonlyMap<string, Space>;
 }

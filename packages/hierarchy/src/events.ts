@@ -1,11 +1,14 @@
 import type { L2FeedState, L2MarkMode, L2News } from '@tierwise/l2';
 import type { BreakerState } from './breaker.js';
+import type { LoadCost } from './cost.js';
 import { textOf } from './error-text.js';
 import type { Incident, IncidentPhase } from './incident.js';
 import type { JournalRecord, JournalTrouble } from './journal.js';
+import type { L1Advice } from './l1-advice.js';
 import type { Reconfigured } from './reconfigure.js';
 import type { ReplayCounts } from './replay.js';
 import type { SnapshotRestored } from './snapshot-restore.js';
+import type { TtlReasons } from './ttl-tuner.js';
 
 /** Where an event happened. */
 interface At {
@@ -33,6 +36,10 @@ export type HierarchyEvent =
       /** How long the loader ran, in milliseconds. */
       readonly ms: number;
       readonly error?: unknown;
+      /** The name of the definition that loaded, if it has one. */
+      readonly definition?: string | undefined;
+      /** What that cost, where the definition says what loads cost. */
+      readonly cost?: LoadCost | undefined;
     })
   | (At & { readonly type: 'stale'; readonly reason: StaleReason; readonly value: unknown })
   | (At & { readonly type: 'set'; readonly value: unknown })
@@ -130,6 +137,25 @@ export type HierarchyEvent =
       /** Options were changed at run time. */
       readonly type: 'reconfigured';
     })
+  | {
+      /** Another `ttl` is thought best for what a definition loads. With `mode: 'auto'`, new values get it from now on. */
+      readonly type: 'tuned';
+      readonly what: 'ttl';
+      readonly definition: string;
+      readonly namespace: string;
+      readonly mode: 'advise' | 'auto';
+      readonly beforeMs: number;
+      readonly afterMs: number;
+      readonly reasons: TtlReasons;
+    }
+  | {
+      /** A larger L1 would pay by now, or would not any more. Nothing is changed: `reconfigure` does that. */
+      readonly type: 'tuned';
+      readonly what: 'l1';
+      /** The bounds as they are. */
+      readonly before: { readonly maxEntries: number; readonly maxBytes: number };
+      readonly advice: L1Advice;
+    }
   | { readonly type: 'restored'; readonly result: SnapshotRestored }
   | { readonly type: 'incident'; readonly phase: IncidentPhase; readonly incident: Incident }
   | {

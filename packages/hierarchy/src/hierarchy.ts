@@ -5,6 +5,7 @@ import { Cache } from './cache.js';
 import { type Core, Work } from './core.js';
 import { Correlation } from './correlation.js';
 import { Deadlines } from './deadline.js';
+import { Definitions } from './definition-stats.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError, L2FailedError } from './errors.js';
 import { Events, type HierarchyEventOf, type HierarchyEventType } from './events.js';
@@ -14,6 +15,7 @@ import { type Health, HealthCheck } from './health.js';
 import { L2Probe } from './health-probe.js';
 import type { IncidentList } from './incident.js';
 import { IncidentWatch } from './incident-watch.js';
+import { L1Adviser } from './l1-advice.js';
 import { checkNamespace } from './names.js';
 import { type HierarchyOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import type { ReadOptions } from './policy.js';
@@ -210,12 +212,20 @@ function wire(
     timers: clock,
     onStore: (bytes) => incidents.stored(bytes),
     onRemove: (entry, cause) => {
-      if (cause === 'entries' || cause === 'bytes') incidents.evicted();
+      if (cause === 'entries' || cause === 'bytes') {
+        incidents.evicted();
+        adviser?.evicted(entry, cause);
+      }
       countRemoval(entry.space.counters, cause);
       if (!events.wants('evict') || cause === 'replaced' || cause === 'deleted') return;
       events.emit({ type: 'evict', namespace: entry.space.name, key: entry.key, cause });
     },
   });
+  const now = () => clock.now();
+  const lookUps = () => sumOf([...spaces.values()].map(({ counters }) => counters.l1Hits + counters.l1Misses));
+  const adviser = options.advisesOnL1
+    ? new L1Adviser({ options, now, held: () => l1.size, lookUps, events })
+    : undefined;
   const meter = new FeedMeter(clock);
   const onAnswer = (ms: number) => incidents.answered(ms);
   const way = l2 && wayToL2({ l2, options, events, tracing, correlation, meter, codec, spaces, onAnswer });
@@ -247,7 +257,10 @@ function wire(
     // Late first ones wait no longer than that, later ones not at all; once it is open, it is (law 6).
     open: () => Promise.race([usable, late.then(() => false)]),
     spaces,
-    clearL1: () => l1.clear(),
+    clearL1: () => {
+      l1.clear();
+      adviser?.forgetAll();
+    },
   });
   const opened = open();
   const usable = opened.then(
@@ -294,10 +307,13 @@ function wire(
     outbox: way?.outbox,
     feed,
     work: new Work(),
+    definitions: new Definitions(now, events),
+    adviser,
     spaces,
   };
   const follow = () => {
     incidents.rebound(options.maxEntries, options.maxBytes);
+    adviser?.rebound();
     stalls.relimit();
     feed.relimit();
   };
@@ -325,11 +341,16 @@ function hierarchyStats(core: Core, way: WayToL2 | undefined, meter: FeedMeter):
     outbox: way?.outboxStats() ?? { items: 0, bytes: 0, journal: undefined },
     feed: meter.stats(core.guard?.hasFeed === true ? core.feed.state : 'none'),
     bytes: core.codec.meter.figures(),
-    memory: { entries, bytes, maxEntries, maxBytes, removed },
+    memory: { entries, bytes, maxEntries, maxBytes, removed, advice: core.adviser?.advice },
     underWay: {
-      flights: spaces.reduce((sum, space) => sum + space.flights.size, 0),
-      tokens: spaces.reduce((sum, space) => sum + space.fences.size, 0),
+      flights: sumOf(spaces.map((space) => space.flights.size)),
+      tokens: sumOf(spaces.map((space) => space.fences.size)),
     },
     namespaces: Object.fromEntries(counted),
+    definitions: core.definitions.stats(),
   };
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }

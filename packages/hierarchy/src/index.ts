@@ -5,7 +5,9 @@ export type { Cache, CacheEntry, InvalidateOptions, LoadManyOptions, WrapOptions
 export { type Clock, systemClock } from './clock.js';
 export { EncryptionKeyError, UnserializableError } from './codec/index.js';
 export { withCorrelationId } from './correlation.js';
+export type { AmountByTime, CostedLoad, CostOptions, CostStats, LoadCost } from './cost.js';
 export type { Definition, DefinitionOptions } from './define.js';
+export type { DefinitionStats } from './definition-stats.js';
 export { type ByteSize, type Duration, parseByteSize, parseDuration } from './duration.js';
 export {
   type ErrorPlace,
@@ -38,6 +40,7 @@ export type {
   JournalStats,
   JournalTrouble,
 } from './journal.js';
+export type { L1Advice } from './l1-advice.js';
 export { L2SkippedError } from './l2-line.js';
 export type { Loader } from './load.js';
 export type { LoadContext, PreviousValue } from './load-context.js';
@@ -48,6 +51,7 @@ export type {
   HierarchyOptions,
   L1Options,
   LeaseOptions,
+  TuningOptions,
 } from './options.js';
 export type { BreakerChoice, OutageOptions } from './outage-options.js';
 export type { OutboxStats } from './outbox.js';
@@ -82,4 +86,5 @@ export {
   TransactionConflictError,
   TransactionUnsupportedError,
 } from './transaction-errors.js';
+export type { TtlReasons, TtlTuningOptions, TtlTuningStats } from './ttl-tuner.js';
 export type { ValidationMode } from './validation.js';

@@ -6,6 +6,7 @@ import { UNANSWERED } from './l2-guard.js';
 import type { Wish } from './load.js';
 import { admit, isFresh } from './promote.js';
 import type { Space } from './space.js';
+import { count } from './stats.js';
 
 /** Where a node waits for another's load without a feed to wake it, it asks again after so many milliseconds, doubled each time. */
 const FIRST_POLL_MS = 10;
@@ -56,7 +57,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
       const entry = await admit(space, wish.key, id, token, answer.entry, asked, wish.policy);
       if (entry === UNANSWERED) return alone;
       if (entry !== undefined && !wish.force && isFresh(space, entry)) {
-        if (!waited) space.counters.loadsElsewhere += 1;
+        if (!waited) count('loadsElsewhere', space, wish.tally);
         return { kind: 'found', entry };
       }
       seen = answer.entry.version;
@@ -65,14 +66,14 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
     const leftMs = giveUpAt - clock.now();
     if (leftMs <= 0) return alone;
     if (!waited) {
-      space.counters.loadsElsewhere += 1;
-      space.counters.leaseWaits += 1;
+      count('loadsElsewhere', space, wish.tally);
+      count('leaseWaits', space, wish.tally);
     }
     waited = true;
     const waitingSince = clock.now();
     const untilItRunsOut = Math.ceil(answer.remainingMs) + 1;
     await flight.waitForNews(newsHeard, Math.min(leftMs, untilItRunsOut, feed.state === 'alive' ? leftMs : pollMs));
-    space.counters.leaseWaitMs += clock.now() - waitingSince;
+    count('leaseWaitMs', space, wish.tally, clock.now() - waitingSince);
     pollMs = Math.min(pollMs * 2, LAST_POLL_MS);
     if (token.doomed) return { kind: 'restart' };
   }

@@ -1,6 +1,8 @@
 import type { L2LeaseToken, L2Life } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
+import type { LoadCost } from './cost.js';
 import { LATE } from './deadline.js';
+import type { ReadTally } from './definition-stats.js';
 import { Ending } from './ending.js';
 import type { Candidate, Entry } from './entry.js';
 import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
@@ -10,6 +12,7 @@ import { giveLeaseBack, keepLease, rightToLoad } from './lease.js';
 import { type LoadContext, LoaderContext } from './load-context.js';
 import { lifeOf, longestLifeMs, type Policy } from './policy.js';
 import type { Space } from './space.js';
+import { count } from './stats.js';
 import { type ReadTrace, traceLoad } from './tracing.js';
 
 /** The user's function. `undefined` is absence: it is handed on and not kept; `null` is a value. */
@@ -30,6 +33,8 @@ export interface Wish {
   readonly behind?: boolean;
   /** Of the read, if anybody wants one. */
   readonly trace?: ReadTrace | undefined;
+  /** Of the definition that reads, if it has a name. */
+  readonly tally?: ReadTally | undefined;
 }
 
 /** The value; or nothing to keep; or something happened that makes it necessary to look again. */
@@ -161,7 +166,8 @@ async function loadAndStore(
   right: { readonly lease: L2LeaseToken | undefined; readonly mayFillL2: boolean },
 ): Promise<Stored> {
   const { space, id } = flight;
-  const { core, counters } = space;
+  const { core } = space;
+  const { tally } = wish;
   // What was read before an invalidation is nothing to show to a loader.
   const previous = space.known(id) ?? (flight.token.doomed ? undefined : reading.entry);
   const context = new LoaderContext(wish, ending, previous);
@@ -175,18 +181,25 @@ async function loadAndStore(
       uncached: 'loadsUncached',
       failed: 'loadsFailed',
     } as const;
-    counters[counter[outcome]] += 1;
+    count(counter[outcome], space, tally);
     if (flight.loadTrace !== undefined) flight.loadTrace.outcome = outcome;
     if (!core.events.wants('load')) return;
     const ms = core.clock.now() - began;
-    core.events.emit({ type: 'load', namespace: space.name, key: wish.key, outcome, ms, error });
+    const of = tally && { definition: tally.name, cost };
+    core.events.emit({ type: 'load', namespace: space.name, key: wish.key, outcome, ms, error, ...of });
   };
 
-  counters.loads += 1;
+  count('loads', space, tally);
+  tally?.loading();
+  let cost: LoadCost | undefined;
   let value: unknown;
   let payload: Uint8Array;
   try {
-    value = await withinLimit(space, wish, context, ending);
+    try {
+      value = await withinLimit(space, wish, context, ending);
+    } finally {
+      cost = tally?.loaded(core.clock.now() - began, value);
+    }
     if (value === undefined || context.skipped) {
       space.backoff.succeeded(id);
       report('uncached');
@@ -198,13 +211,14 @@ async function loadAndStore(
     if (!ending.aborted || error instanceof LoadTimeoutError) {
       space.backoff.failed(id, wish.policy.loadBackoff);
     }
-    if (error instanceof LoadTimeoutError) counters.loadsTimedOut += 1;
+    if (error instanceof LoadTimeoutError) count('loadsTimedOut', space, tally);
     report('failed', error);
     throw error;
   }
 
   const { policy, tags: userTags } = context;
   const life = lifeOf(policy, value);
+  tally?.found(id, payload, life.freshMs);
   const tags = userTags.map((tag) => core.codec.hideTag(tag));
   const isMarkedAlready = userTags === wish.tags && life.keepMs <= longestLifeMs(wish.policy);
   const mayFillL2 = right.mayFillL2 && (isMarkedAlready || (await ensureMarks(space, userTags, life.keepMs)));

@@ -49,6 +49,8 @@ export interface HierarchyOptions extends Omit<PolicyOptions, 'l1Ttl'>, OutageOp
   readonly incidents?: IncidentOptions;
   /** Snapshots of L1, for a warm start. */
   readonly snapshot?: SnapshotOptions;
+  /** What is advised about, by `stats().memory.advice` and the event `tuned`. Definitions have a `tuning` of their own. */
+  readonly tuning?: TuningOptions;
   /** Watches what happens while it does, such as `openTelemetry()` from `@tierwise/telemetry/opentelemetry`. Default: none. */
   readonly instrumentation?: Instrumentation;
   /**
@@ -75,6 +77,14 @@ export interface L1Options {
    * time per call and memory for keys that had to go: see `docs/adr/0007-l1-policy.md`. Default `'lru'`.
    */
   readonly policy?: L1Policy;
+}
+
+export interface TuningOptions {
+  /**
+   * Whether it is noticed what an L1 of twice the size would have answered. It takes some 150 bytes for each entry that L1 had to let go, for as many
+   * as it may hold. Default `false`.
+   */
+  readonly l1?: boolean;
 }
 
 export interface LeaseOptions {
@@ -130,6 +140,7 @@ export interface ResolvedOptions {
   readonly incidents: ResolvedIncidentOptions;
   readonly snapshot: ResolvedSnapshotOptions;
   readonly outages: ResolvedOutageOptions;
+  readonly advisesOnL1: boolean;
   readonly instrumentation: Instrumentation | undefined;
   readonly correlationId: (() => string | undefined) | undefined;
   readonly closeTimeoutMs: number;
@@ -152,6 +163,7 @@ export const HIERARCHY_NAMES = [
   'validation',
   'incidents',
   'snapshot',
+  'tuning',
   'instrumentation',
   'correlationId',
   'closeTimeout',
@@ -169,6 +181,7 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
   checkNames('createHierarchy()', options, HIERARCHY_NAMES);
   checkNames('l1', options.l1, ['maxEntries', 'maxBytes', 'ttl', 'policy']);
   checkNames('lease', options.lease, ['ttl', 'wait']);
+  checkNames('tuning', options.tuning, ['l1']);
   checkNames('encryption', options.encryption, ['keys', 'hideNames']);
   const rules = rulesOf(options.validation ?? 'normal');
   checkNamespace(options.namespace, rules);
@@ -210,9 +223,15 @@ export function resolveOptions(options: HierarchyOptions): ResolvedOptions {
     incidents: resolveIncidentOptions(options.incidents),
     snapshot: resolveSnapshotOptions(options.snapshot),
     outages: resolveOutageOptions(options),
+    advisesOnL1: checkFlag('tuning.l1', options.tuning?.l1 ?? false),
     instrumentation: checkInstrumentation(options.instrumentation),
     correlationId: checkCorrelationOption(options.correlationId),
     closeTimeoutMs: parseDuration(closeTimeout, 'closeTimeout'),
     clock,
   };
+}
+
+function checkFlag(name: string, flag: unknown): boolean {
+  if (typeof flag === 'boolean') return flag;
+  throw new InvalidOptionError(`${name} must be true or false, not ${JSON.stringify(flag)}`);
 }

@@ -1,6 +1,7 @@
 import type { L2Read } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
 import { LATE } from './deadline.js';
+import type { ReadTally } from './definition-stats.js';
 import type { Entry } from './entry.js';
 import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
 import type { StaleReason } from './events.js';
@@ -12,6 +13,7 @@ import type { Policy } from './policy.js';
 import { admit, isAlive, isFresh } from './promote.js';
 import type { Space } from './space.js';
 import { answersAtOnce } from './stale.js';
+import { count } from './stats.js';
 import { type ReadTrace, traceRead } from './tracing.js';
 
 /**
@@ -73,7 +75,8 @@ export function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined>
   if (known !== undefined && answersAtOnce(space, id, known, wish.policy)) {
     return Promise.resolve(answerAndRefresh(space, wish, known));
   }
-  const isPlain = known === undefined && wish.signal === undefined && wish.trace === undefined && !wish.force;
+  const isCounted = wish.trace !== undefined || wish.tally !== undefined;
+  const isPlain = known === undefined && wish.signal === undefined && !isCounted && !wish.force;
   return isPlain ? bringTogether(space, id, wish) : bring(space, wish, known);
 }
 
@@ -107,7 +110,7 @@ function bringTogether(space: Space, id: string, wish: Wish): Promise<Entry | un
 export function refreshAhead(space: Space, wish: Wish, entry: Entry): void {
   const id = space.idOf(wish.key);
   if (space.core.clock.now() < entry.refreshFrom || space.refreshing.has(id) || space.backoff.isResting(id)) return;
-  space.counters.refreshesAhead += 1;
+  count('refreshesAhead', space, wish.tally);
   refreshBehind(space, { ...wish, replaces: entry.version });
 }
 
@@ -116,7 +119,7 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
   const { key, signal, force, policy, trace } = wish;
   const patience = new Patience(space, wish, stale);
   for (let restarts = 0; ; restarts += 1) {
-    const flight = board(space, key, policy);
+    const flight = board(space, key, policy, wish.tally);
     // What this node knew when this caller came: results that were dead by then are not for this caller.
     const { generation, deferrals } = space.time;
     try {
@@ -127,6 +130,7 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
       const found = force ? undefined : reading.entry;
       if (found !== undefined && found.version !== wish.replaces && isFresh(space, found)) {
         if (trace !== undefined) trace.outcome = restarts > 0 ? 'elsewhere' : 'l2';
+        wish.tally?.answered();
         return found;
       }
       if (wish.behind !== true && patience.isUsable(found)) {
@@ -138,7 +142,7 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
         flight.load = startLoad(flight, reading, wish);
         if (trace !== undefined) trace.outcome = 'loaded';
       } else {
-        space.counters.loadsShared += 1;
+        count('loadsShared', space, wish.tally);
         if (trace !== undefined) trace.outcome = 'shared';
       }
       const outcome = await patience.whileLoading(flight.load);
@@ -148,6 +152,7 @@ async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promis
       // What was expired meanwhile is as good as dead for a caller that came after that.
       const isEarlier = outcome.generation < generation || outcome.deferrals < deferrals;
       if (isEarlier && !isAlive(space, outcome)) continue;
+      wish.tally?.answered();
       return outcome;
     } catch (error) {
       const isOwn = signal?.aborted === true || error instanceof HierarchyClosedError;
@@ -168,7 +173,7 @@ function tooLate(space: Space, wish: Wish, patience: Patience): Entry {
     if (wish.behind !== true) refreshBehind(space, wish);
     return answerStale(space, wish, fallback, 'timeout');
   }
-  space.counters.loadTimeouts += 1;
+  count('loadTimeouts', space, wish.tally);
   throw new LoadTimeoutError(wish.policy.loadTimeout.hardMs, { namespace: space.name, key: wish.key });
 }
 
@@ -178,11 +183,12 @@ function answerAndRefresh(space: Space, wish: Wish, stale: Entry): Entry {
   return answerStale(space, wish, stale, isResting ? 'error' : 'revalidate');
 }
 
-function answerStale(space: Space, { key, trace }: Wish, entry: Entry, reason: StaleReason): Entry {
-  const { counters, core, name } = space;
+function answerStale(space: Space, { key, trace, tally }: Wish, entry: Entry, reason: StaleReason): Entry {
+  const { core, name } = space;
   if (trace !== undefined) trace.outcome = 'stale';
   const counter = { revalidate: 'staleRevalidate', error: 'staleError', timeout: 'staleTimeout' } as const;
-  counters[counter[reason]] += 1;
+  count(counter[reason], space, tally);
+  tally?.answered();
   if (core.events.wants('stale')) {
     core.events.emit({ type: 'stale', namespace: name, key, reason, value: entry.value() });
   }
@@ -195,7 +201,7 @@ function refreshBehind(space: Space, wish: Wish): void {
   if (space.refreshing.has(id)) return;
   space.refreshing.add(id);
   const done = () => space.refreshing.delete(id);
-  const behind = { ...wish, signal: undefined, behind: true, trace: undefined };
+  const behind = { ...wish, signal: undefined, behind: true, trace: undefined, tally: wish.tally?.behind() };
   const bringing = space.core.tracing.wants('read')
     ? traceRead(space, { key: wish.key, mayLoad: true, behind: true }, (trace) =>
         bring(space, { ...behind, trace }, undefined),
@@ -205,16 +211,17 @@ function refreshBehind(space: Space, wish: Wish): void {
 }
 
 /** The key's flight: the one under way, unless it was invalidated, or a new one, which looks into L2 at once. */
-function board(space: Space, key: string, policy: Policy): Flight {
+function board(space: Space, key: string, policy: Policy, tally?: ReadTally): Flight {
   const id = space.idOf(key);
+  space.core.adviser?.missed(space, id);
   let flight = space.flights.get(id);
   if (flight === undefined || !flight.isJoinable) {
     const { guard } = space.core;
-    const look = guard && ((flight: Flight) => readL2(flight, guard, key, policy));
+    const look = guard && ((flight: Flight) => readL2(flight, guard, key, policy, tally));
     flight = new Flight(space, id, space.fences.begin(id, 'read'), look);
     space.flights.set(id, flight);
   } else {
-    space.counters.readsCoalesced += 1;
+    count('readsCoalesced', space, tally);
   }
   flight.board();
   return flight;
@@ -223,7 +230,13 @@ function board(space: Space, key: string, policy: Policy): Flight {
 const NO_ANSWER: Reading = { entry: undefined, seen: undefined, answered: false };
 
 /** One look into L2. What it finds fills L1 through the fence. Never rejects. */
-async function readL2(flight: Flight, guard: L2Guard, key: string, policy: Policy): Promise<Reading> {
+async function readL2(
+  flight: Flight,
+  guard: L2Guard,
+  key: string,
+  policy: Policy,
+  tally: ReadTally | undefined,
+): Promise<Reading> {
   const { space, id } = flight;
   const { core } = space;
   core.work.begin();
@@ -233,7 +246,7 @@ async function readL2(flight: Flight, guard: L2Guard, key: string, policy: Polic
     const asked = core.clock.now();
     const read = isAttached ? await guard.read(space.name, id) : UNANSWERED;
     const admitted = read === UNANSWERED ? UNANSWERED : admit(space, key, id, flight.token, read, asked, policy);
-    return report(space, key, read, admitted instanceof Promise ? await admitted : admitted);
+    return report(space, key, read, admitted instanceof Promise ? await admitted : admitted, tally);
   } finally {
     core.work.end();
     flight.leave();
@@ -241,18 +254,24 @@ async function readL2(flight: Flight, guard: L2Guard, key: string, policy: Polic
 }
 
 /** Counts and tells what a look into L2 found. */
-function report(space: Space, key: string, read: L2Read | Unanswered, entry: Entry | undefined | Unanswered): Reading {
-  const { core, counters, name } = space;
+function report(
+  space: Space,
+  key: string,
+  read: L2Read | Unanswered,
+  entry: Entry | undefined | Unanswered,
+  tally: ReadTally | undefined,
+): Reading {
+  const { core, name } = space;
   if (read === UNANSWERED || entry === UNANSWERED) {
-    counters.l2Misses += 1;
-    counters.l2Unanswered += 1;
+    count('l2Misses', space, tally);
+    count('l2Unanswered', space, tally);
     return NO_ANSWER;
   }
   if (entry === undefined || !isFresh(space, entry)) {
-    counters.l2Misses += 1;
+    count('l2Misses', space, tally);
     if (core.events.hearsMisses) core.events.emit({ type: 'miss', tier: 'l2', namespace: name, key });
   } else {
-    counters.l2Hits += 1;
+    count('l2Hits', space, tally);
     if (core.events.hearsHits) {
       core.events.emit({ type: 'hit', tier: 'l2', namespace: name, key, value: entry.value() });
     }

@@ -52,7 +52,13 @@ test('the table of options names every option there is, and no other', () => {
     }
     return [];
   };
-  const inner = { l1: ['l1'], lease: ['lease'], compression: ['compression'], encryption: ['encryption'] };
+  const inner = {
+    l1: ['l1'],
+    lease: ['lease'],
+    compression: ['compression'],
+    encryption: ['encryption'],
+    tuning: ['tuning'],
+  };
   const there = allowed({ none: 1 }).flatMap((name) =>
     name in inner ? allowed({ [name]: { none: 1 } }).map((each) => `${name}.${each}`) : [name],
   );

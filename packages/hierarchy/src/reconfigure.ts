@@ -42,6 +42,7 @@ const FIXED: Readonly<Record<string, string>> = {
   returns: 'L1 holds values that are frozen and shared, or not, by the present choice',
   journal: 'what still has to reach L2 stands in the present one',
   replay: 'what still has to reach L2 was kept by the present choice',
+  tuning: 'what had to leave L1 is noticed from the beginning or not at all',
   clock: 'all deadlines are moments of the present one',
 };
 

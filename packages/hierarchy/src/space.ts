@@ -113,10 +113,9 @@ export class Space {
   }
 
   /** Whether a value that this node has read or held is still valid, as far as it can tell. */
-  verdictOf(entry: Entry): Verdict {
-    const { epoch } = entry.stamp;
-    const isOld = epoch !== this.fences.epoch;
-    return isOld && !this.#stillTrusts(epoch) ? 'unknown' : this.#judge(entry, isOld);
+  verdictOf({ stamp }: Pick<Entry, 'stamp'>): Verdict {
+    const isOld = stamp.epoch !== this.fences.epoch;
+    return isOld && !this.#stillTrusts(stamp.epoch) ? 'unknown' : this.#judge(stamp, isOld);
   }
 
   /**
@@ -180,14 +179,15 @@ export class Space {
   }
 
   /** What was held when the feed was lost is judged by what was known then: for as long as it is trusted at all. */
-  #judge(entry: Entry, asBeforeDeafness: boolean): Verdict {
-    return this.time.judge(entry.generation, entry.tags, asBeforeDeafness || this.time.relied, entry.deferrals);
+  #judge({ generation, tags, deferrals }: Entry | Stamp, asBeforeDeafness: boolean): Verdict {
+    return this.time.judge(generation, tags, asBeforeDeafness || this.time.relied, deferrals);
   }
 
   /** Drops a key from L1. */
   drop(id: string): void {
     const entry = this.home.get(id);
     if (entry !== undefined) this.core.l1.delete(entry);
+    else this.core.adviser?.forget(this, id);
   }
 
   /** Something happened to a key elsewhere, or is about to happen to it here: nothing read before it may be kept. */

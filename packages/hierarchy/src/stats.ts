@@ -1,6 +1,8 @@
 import type { BreakerState } from './breaker.js';
 import type { ByteFigures } from './byte-meter.js';
+import type { DefinitionStats } from './definition-stats.js';
 import type { FeedStats } from './feed-meter.js';
+import type { L1Advice } from './l1-advice.js';
 import type { OutboxStats } from './outbox.js';
 
 /** Counts of one namespace since the hierarchy was created. */
@@ -112,10 +114,25 @@ export interface HierarchyStats extends CacheStats {
     readonly maxBytes: number;
     /** Entries that left L1, by cause. */
     readonly removed: Readonly<Record<string, number>>;
+    /** Whether a larger L1 would pay, where `tuning.l1` is on and anything is known of it. */
+    readonly advice: L1Advice | undefined;
   };
   /** What is going on right now: keys being read or loaded, and fills and writes that are not decided yet. */
   readonly underWay: { readonly flights: number; readonly tokens: number };
   readonly namespaces: Readonly<Record<string, CacheStats>>;
+  /** Definitions with a name, by that: the first 100. All later ones are `other` together. */
+  readonly definitions: Readonly<Record<string, DefinitionStats>>;
+}
+
+/** Counts for a namespace and, where there is one, for the definition that asks. */
+export function count(
+  name: keyof Counters,
+  space: { readonly counters: Counters },
+  definition: { readonly counters: Counters } | undefined,
+  by = 1,
+): void {
+  space.counters[name] += by;
+  if (definition !== undefined) definition.counters[name] += by;
 }
 
 /** Counts an entry that left L1 by itself, rather than by a call. */

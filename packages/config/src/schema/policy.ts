@@ -127,8 +127,13 @@ export const tierShape = {
   closeTimeout: duration('How long `close()` waits for what is under way before it aborts it.', { byDefault: '5s' }),
 };
 
-/** Snapshots and incidents. */
+/** Snapshots, incidents and advice. */
 export const upkeepShape = {
+  tuning: z
+    .strictObject({
+      l1: flag('Whether it is noticed what an L1 of twice the size would have answered.', { byDefault: false }),
+    })
+    .optional(),
   snapshot: z
     .strictObject({
       file: text('Where snapshots of L1 are written and read.'),

@@ -25,8 +25,9 @@ export const LINES: { readonly [T in HierarchyEventType]: Teller<T> } = {
   miss: ({ namespace, key, tier }, redaction) => debug('missed', { namespace, tier, ...one(key, redaction) }),
   evict: ({ namespace, key, cause }, redaction) =>
     debug('L1 gave an entry up', { namespace, ...one(key, redaction), cause }),
-  load: ({ namespace, key, outcome, ms, error }, redaction) => {
-    const fields = { namespace, ...one(key, redaction), outcome, ms };
+  load: ({ namespace, key, outcome, ms, error, definition, cost }, redaction) => {
+    const of = definition === undefined ? {} : { definition };
+    const fields = { namespace, ...one(key, redaction), ...of, outcome, ms, ...(cost === undefined ? {} : { cost }) };
     if (outcome !== 'failed') return debug('loaded', fields);
     return trouble('error', 'a load failed', fields, error, redaction, `load ${namespace}`, [key]);
   },
@@ -97,6 +98,15 @@ export const LINES: { readonly [T in HierarchyEventType]: Teller<T> } = {
     ...of('info', 'options were changed', { options: Object.keys(after) }),
     impersonal: false,
   }),
+  tuned: (event) => {
+    if (event.what === 'l1') {
+      const { before, advice } = event;
+      return of('info', 'another size of L1 is advised', { what: 'l1', before, advice });
+    }
+    const { definition, namespace, mode, beforeMs, afterMs, reasons } = event;
+    const fields = { what: 'ttl', namespace, definition, mode, beforeMs, afterMs, reasons };
+    return of('info', mode === 'auto' ? 'a ttl was tuned' : 'another ttl is advised', fields);
+  },
   incident: ({ phase, incident }, redaction) => {
     const { kind, severity, subject, count, durationMs, numbers, message } = incident;
     // What it says may come from anywhere, and which keys it names is not known.
