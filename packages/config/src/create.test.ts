@@ -137,6 +137,19 @@ test('a journal on disk, unless it is off or nowhere', async () => {
   expect(await readdir(path)).toEqual(['on']);
 });
 
+test('what code leaves undefined stays as it is configured', async () => {
+  const path = await directory();
+  const code = { l2: undefined, journal: undefined, ttl: undefined } as never;
+  const cache = await create(
+    { ttl: '5m', l2: { embedded: { dir: join(path, 'l2') } }, journal: { directory: path } },
+    code,
+  );
+  await cache.ready();
+  expect(cache.stats().outbox.journal).toBeDefined();
+  expect((await cache.health()).l2).toMatchObject({ status: 'up' });
+  expect(cache.reconfigure({ ttl: 1 }).before).toEqual({ ttl: 300_000 });
+});
+
 test('metrics are registered, and gone with the hierarchy', async () => {
   const cache = await create({ namespace: 'measured', telemetry: { prometheus: { enabled: true } } });
   await cache.set('k', 1);

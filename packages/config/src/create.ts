@@ -38,7 +38,7 @@ export async function createHierarchyFromConfig(
         l2: backend.l2,
         journal,
         instrumentation: watchers.instrumentation,
-        ...code,
+        ...defined(code),
         incidents,
         snapshot,
       }) as unknown as HierarchyOptions,
@@ -88,6 +88,6 @@ function keyOf(key: string | { readonly id: string; readonly key: string }): {
   return { id: key.slice(0, colon), key: key.slice(colon + 1) };
 }
 
-function defined(options: Record<string, unknown>): Record<string, unknown> {
+function defined(options: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
