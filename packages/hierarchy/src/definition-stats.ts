@@ -1,13 +1,14 @@
 import { CostLedger, type CostStats, type LoadCost, type Price } from './cost.js';
 import { InvalidOptionError } from './errors.js';
 import type { Events } from './events.js';
-import { type CacheStats, Counters, toStats } from './stats.js';
+import { type CacheStats, Counters, type TierStats, toStats } from './stats.js';
 import { TtlTuner, type TtlTuning, type TtlTuningStats } from './ttl-tuner.js';
 
 /**
- * The figures of one definition, on this node. Evictions are not in them: an entry does not know by whom it was loaded.
+ * The figures of one definition, on this node. Evictions and damaged values are not in them: what is stored does not tell by which definition.
  */
-export interface DefinitionStats extends Omit<CacheStats, 'evictions'> {
+export interface DefinitionStats extends Omit<CacheStats, 'evictions' | 'l2'> {
+  readonly l2: TierStats & { readonly unanswered: number };
   readonly loads: CacheStats['loads'] & {
     /** How long its loaders ran altogether, in milliseconds. */
     readonly ms: number;
@@ -71,9 +72,11 @@ export class DefinitionMeter {
   }
 
   stats(): DefinitionStats {
-    const { evictions: _, ...stats } = toStats([this.counters]);
+    const { evictions: _, l2, ...stats } = toStats([this.counters]);
+    const { damaged: __, ...ofL2 } = l2;
     return {
       ...stats,
+      l2: ofL2,
       loads: { ...stats.loads, ms: this.#loadMs },
       cost: this.ledger?.stats(),
       tuning: this.tuner && { ttl: this.tuner.stats() },

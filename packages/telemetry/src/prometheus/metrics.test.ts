@@ -142,15 +142,32 @@ describe('what is exported', () => {
     expect(text).not.toContain('health');
   });
 
-  test('definitions, where the hierarchy counts by them', async () => {
-    const { metrics, value } = exporting();
+  test('definitions with a name: their reads, loads, costs and the ttl that is tuned', async () => {
+    const { metrics, scrape } = exporting();
     const cache = hierarchy();
-    const stats = cache.stats.bind(cache);
-    cache.stats = () => Object.assign(stats(), { definitions: { user: { l1: { hits: 7, misses: 2 } } } });
     metrics.watch(cache);
-    const of = 'definition="user",hierarchy="shop"';
-    expect(await value(`tierwise_definition_reads_total{${of},outcome="hit",tier="l1"}`)).toBe(7);
-    expect(await value(`tierwise_definition_loads_total{${of},outcome="stored"}`)).toBeUndefined();
+    const user = cache.define({
+      ...{ name: 'user', key: String, load: (id: number) => id, ttl: '1m' as const },
+      cost: { unit: 'USD', perLoad: 0.25 },
+      tuning: { ttl: { min: '10s', max: '2m', mode: 'auto' } },
+    });
+    const plain = cache.define({ name: 'plain', key: (id: number) => `p${id}`, load: (id) => id });
+    for (const id of [1, 1, 1, 2]) await user.get(id);
+    await plain.get(1);
+    const { samples } = await scrape();
+    const value = (name: string, labels = '', of = 'user') =>
+      samples.get(`tierwise_definition_${name}{definition="${of}",hierarchy="shop"${labels}}`);
+    expect(value('reads_total', ',outcome="hit",tier="l1"')).toBe(2);
+    expect(value('reads_total', ',outcome="miss",tier="l2"')).toBe(2);
+    expect(value('loads_total', ',outcome="stored"')).toBe(2);
+    expect(value('load_seconds_total')).toBeGreaterThanOrEqual(0);
+    expect(value('cost_spent_total', ',unit="USD"')).toBe(0.5);
+    expect(value('cost_saved_total', ',unit="USD"')).toBe(0.5);
+    expect(value('tuned_ttl_seconds', ',mode="auto"')).toBe(60);
+    expect(value('loads_total', ',outcome="stored"', 'plain')).toBe(1);
+    // Not known by definition, so not there, rather than 0.
+    const names = [...samples.keys()].filter((sample) => sample.includes('definition="'));
+    expect(names.filter((sample) => /evictions|damaged|plain.*unit|plain.*mode/.test(sample))).toEqual([]);
   });
 
   test('the old names, by option only', async () => {

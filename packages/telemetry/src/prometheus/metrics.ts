@@ -1,6 +1,7 @@
 import type { Hierarchy, HierarchyEventOf, HierarchyStats, IncidentKind } from '@tierwise/hierarchy';
 import { register as globalRegistry, type Registry } from 'prom-client';
-import { type CacheFigures, cacheFamilies, type NamedFigures } from './cache-families.js';
+import { cacheFamilies } from './cache-families.js';
+import { DEFINITION_FAMILIES } from './definition-families.js';
 import { register } from './family.js';
 import { HIERARCHY_FAMILIES, type HierarchyView, LEGACY_FAMILIES } from './hierarchy-families.js';
 import { BoundedNames } from './names.js';
@@ -64,9 +65,6 @@ interface Watched {
   readonly stop: () => void;
 }
 
-/** Figures by definition, as a later version of the hierarchy has them. */
-type WithDefinitions = HierarchyStats & { readonly definitions?: Readonly<Record<string, CacheFigures>> };
-
 /**
  * Exports figures of hierarchies and pools to Prometheus. Counters and gauges are read from `stats()` when they are scraped; only how long
  * things take is noted as it happens, for loads and for what goes to L2. An L1 hit costs nothing more.
@@ -99,8 +97,8 @@ export function prometheusMetrics(options: MetricsOptions = {}): Metrics {
       return { hierarchy: name, stats: hierarchy.stats(), incidents };
     }),
   );
-  const namedBy = (names: BoundedNames, select: (stats: WithDefinitions) => Readonly<Record<string, CacheFigures>>) =>
-    function* (): Iterable<NamedFigures> {
+  const namedBy = <F>(names: BoundedNames, select: (stats: HierarchyStats) => Readonly<Record<string, F>>) =>
+    function* (): Iterable<{ hierarchy: string; named: (readonly [name: string, figures: F])[] }> {
       for (const { hierarchy, stats } of viewsOf()) {
         yield { hierarchy, named: Object.entries(select(stats)).map(([name, figures]) => [names.of(name), figures]) };
       }
@@ -111,8 +109,9 @@ export function prometheusMetrics(options: MetricsOptions = {}): Metrics {
 
   const spaces = namedBy(namespaces, ({ namespaces: all }) => all);
   for (const family of cacheFamilies('tierwise_', 'namespace')) register(registry, family, spaces);
-  const defined = namedBy(definitions, ({ definitions: all = {} }) => all);
+  const defined = namedBy(definitions, ({ definitions: all }) => all);
   for (const family of cacheFamilies('tierwise_definition_', 'definition')) register(registry, family, defined);
+  for (const family of DEFINITION_FAMILIES) register(registry, family, defined);
   for (const family of HIERARCHY_FAMILIES) register(registry, family, viewsOf);
   for (const family of legacyNames ? LEGACY_FAMILIES : []) register(registry, family, viewsOf);
   for (const family of POOL_FAMILIES) register(registry, family, poolViews);
