@@ -47,7 +47,7 @@ describe('patience', () => {
       const last = held;
       await clock.advance(95);
       // Anything may have changed: the look is no good, and the next one attaches again before it reads.
-      n.l2.tell({ type: 'reset', namespace: 'test', reason: 'test' });
+      n.l2.tell({ type: 'reset', namespace: 'test', reason: 'test', origin: undefined });
       if (look === 3) {
         last.release();
         break;
@@ -122,7 +122,10 @@ describe('writes of one turn', () => {
     expect(batches.length).toBeLessThanOrEqual(4 + 3);
   });
 
-  test('whose command is lost are all made up for, the last one of a key', async () => {
+  test.each([
+    ['lost', 'out'],
+    ['done, and its answer lost', 'back'],
+  ] as const)('whose command is %s are all made up for, the last one of a key', async (_, way) => {
     const { node } = cluster();
     const [n, peer] = [await node(), await node()];
     await n.cache.setMany([
@@ -130,8 +133,7 @@ describe('writes of one turn', () => {
       ['j', 'before'],
     ]);
     expect(await peer.cache.getMany(['k', 'j'])).toEqual(['before', 'before']);
-    // It takes effect, and only its answer is lost.
-    const held = n.l2.hold('write', 'back');
+    const held = n.l2.hold('write', way);
     const sets = Promise.all([n.cache.set('k', 1), n.cache.set('j', 1), n.cache.set('k', 2)]);
     await held.arrived;
     held.fail(new Error('cut'));
@@ -186,6 +188,14 @@ describe('stamps that are shared', () => {
     await clock.advance(1_000);
     expect([n.cache.peek('early'), n.cache.peek('late')]).toEqual([undefined, undefined]);
     n.l2.tellState('alive');
+  });
+
+  test('what is stored after anything may have changed is held, and what was held before is not', async () => {
+    const n = await cluster().node();
+    await n.cache.set('early', 1);
+    n.l2.tell({ type: 'reset', namespace: 'test', reason: 'test' });
+    await n.cache.set('late', 1);
+    expect([n.cache.peek('early'), n.cache.peek('late')]).toEqual([undefined, 1]);
   });
 
   test('what was expired by order is fresh again for nobody who shares its stamp', async () => {
