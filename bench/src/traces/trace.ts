@@ -60,7 +60,7 @@ function firstAbove(sorted: Float64Array, value: number): number {
 }
 
 /** Numbers from 0 to below 1 that are the same in each run (mulberry32). */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -54,6 +54,25 @@ describe('cost', () => {
     expect(totals(cache)).toEqual([2, 2]);
   });
 
+  test('is not saved by a load ahead that finds another node’s value: nobody waited for it', async () => {
+    const { node, clock } = cluster();
+    const [mine, theirs] = [await node({ without: ['feed'] }), await node({ without: ['feed'] })];
+    const [here, there] = [mine, theirs].map(({ cache }) =>
+      cache.define({
+        ...{ name: 'answer', key: String, cost: 1, ttl: '6s' as const, refreshAhead: 0.5 },
+        load: () => clock.now(),
+      }),
+    );
+    const first = await there?.get(1);
+    await here?.get(1);
+    await clock.advance(3_500);
+    await there?.refresh(1);
+    expect(await here?.get(1)).toBe(first);
+    await settle();
+    expect(here?.peek(1)).toBe(clock.now());
+    expect(totals(mine.cache)).toEqual([0, 2]);
+  });
+
   test('is that of a failed load as well, which saves nobody anything', async () => {
     const { cache } = lonely();
     const loader = new HandLoader<string>();
