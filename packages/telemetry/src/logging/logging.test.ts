@@ -72,6 +72,37 @@ describe('operations', () => {
     expect(log.lines[5]).toMatchObject({ tags: [hash('t')], mode: 'dead' });
   });
 
+  test('say of a load by which definition it was, and what it cost', async () => {
+    const { cache, log } = await logged();
+    const value = { name: 'value', key: String, load: (id: number) => id };
+    await cache.define({ ...value, cost: { unit: 'USD', perLoad: 0.5 } }).get(1);
+    await cache.define({ ...value, name: 'free', key: (id) => `f${id}` }).get(1);
+    await cache.getOrSet('k', () => 1);
+    const loads = log.lines.filter(({ event }) => event === 'load');
+    expect(loads.map(({ definition, cost }) => [definition, cost])).toEqual([
+      ['value', { amount: 0.5, unit: 'USD' }],
+      ['free', undefined],
+      [undefined, undefined],
+    ]);
+  });
+
+  test('of tuning are lines at info, of nobody, with the reasons', () => {
+    const redaction = new Redaction({});
+    const reasons = { hitRatio: 0.9, readsPerMinute: 60, changesPerHour: 2, unchanged: 0.5, loadCost: 3 };
+    const ttl = { definition: 'value', namespace: 'shop', beforeMs: 10, afterMs: 20, reasons };
+    expect(LINES.tuned({ type: 'tuned', what: 'ttl', mode: 'auto', ...ttl }, redaction)).toEqual({
+      ...{ level: 'info', message: 'a ttl was tuned', impersonal: true },
+      fields: { what: 'ttl', mode: 'auto', ...ttl },
+    });
+    const advised = LINES.tuned({ type: 'tuned', what: 'ttl', mode: 'advise', ...ttl }, redaction);
+    expect(advised.message).toBe('another ttl is advised');
+    const before = { maxEntries: 1, maxBytes: 2 };
+    const advice = { size: 'larger', gain: 0.1, maxEntries: 2, maxBytes: 2 } as const;
+    expect(LINES.tuned({ type: 'tuned', what: 'l1', before, advice }, redaction)).toMatchObject({
+      ...{ level: 'info', message: 'another size of L1 is advised', fields: { what: 'l1', before, advice } },
+    });
+  });
+
   test('hits, misses and evictions only where they are asked for', async () => {
     const { cache, log } = await logged({ traffic: true });
     await cache.get('k');

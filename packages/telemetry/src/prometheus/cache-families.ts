@@ -3,7 +3,7 @@ import type { Family, Sample } from './family.js';
 import { seconds } from './units.js';
 
 /** Figures of one namespace, or of one definition: as many of them as there are. */
-export type CacheFigures = { readonly [K in keyof CacheStats]?: Partial<CacheStats[K]> | undefined };
+type CacheFigures = { readonly [K in keyof CacheStats]?: Partial<CacheStats[K]> | undefined };
 
 /** Figures of a hierarchy by name of a namespace, or of a definition. */
 export interface NamedFigures {
