@@ -193,7 +193,7 @@ describe('stamps that are shared', () => {
   test('what is stored after anything may have changed is held, and what was held before is not', async () => {
     const n = await cluster().node();
     await n.cache.set('early', 1);
-    n.l2.tell({ type: 'reset', namespace: 'test', reason: 'test' });
+    n.l2.tell({ type: 'reset', namespace: 'test', reason: 'test', origin: undefined });
     await n.cache.set('late', 1);
     expect([n.cache.peek('early'), n.cache.peek('late')]).toEqual([undefined, 1]);
   });
