@@ -1,4 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
+import { InvalidOptionError } from '@tierwise/hierarchy';
 
 /** What is shown of the names of keys and tags. They often hold ids of people. */
 export interface RedactionOptions {
@@ -27,12 +28,12 @@ export class Redaction {
   readonly #keys: 'hash' | 'omit' | 'plain';
   readonly #secret: string | Uint8Array;
 
-  /** @throws TypeError for an option that means nothing: a misspelt one must not show what it was to hide. */
+  /** @throws InvalidOptionError for an option that means nothing: a misspelt one must not show what it was to hide. */
   constructor({ keys = 'hash', hashSecret = OF_THIS_PROCESS }: RedactionOptions = {}) {
     if (!['hash', 'omit', 'plain'].includes(keys)) {
-      throw new TypeError(`keys must be 'hash', 'omit' or 'plain', not ${JSON.stringify(keys)}`);
+      throw new InvalidOptionError(`keys must be 'hash', 'omit' or 'plain', not ${JSON.stringify(keys)}`);
     }
-    if (hashSecret.length === 0) throw new TypeError('hashSecret must not be empty');
+    if (hashSecret.length === 0) throw new InvalidOptionError('hashSecret must not be empty');
     this.#keys = keys;
     this.#secret = hashSecret;
   }

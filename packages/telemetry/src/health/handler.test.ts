@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createHierarchy, type Health, type Hierarchy } from '@tierwise/hierarchy';
+import { createHierarchy, type Health, type Hierarchy, InvalidOptionError } from '@tierwise/hierarchy';
 import { memoryL2 } from '@tierwise/l2/memory';
 import { redisL2 } from '@tierwise/l2-redis';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -224,6 +224,6 @@ test('a frozen Redis: each probe is answered fast, first by the last result, the
 
 test.each([{ answerWithin: '500ms' }, { maxAge: Number.NaN }])('%o is refused', (options) => {
   expect(() => healthHandler({ health: () => new Promise(() => {}) }, options as HealthHandlerOptions)).toThrow(
-    TypeError,
+    InvalidOptionError,
   );
 });

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Hierarchy } from '@tierwise/hierarchy';
+import { InvalidOptionError } from '@tierwise/hierarchy';
+import { checkOptions } from '../check-options.js';
 import { type KnownHealth, LatestHealth } from './latest.js';
 
 /** Options of {@link healthHandler}. */
@@ -19,7 +21,7 @@ export type HealthHandler = (request: IncomingMessage, response: ServerResponse,
 
 function checkMs(option: string, ms: number): void {
   if (!(Number.isFinite(ms) && ms >= 0)) {
-    throw new TypeError(`${option} must be a number of milliseconds, not ${JSON.stringify(ms)}`);
+    throw new InvalidOptionError(`${option} must be a number of milliseconds, not ${JSON.stringify(ms)}`);
   }
 }
 
@@ -33,12 +35,13 @@ function checkMs(option: string, ms: number): void {
  * However L2 hangs, an answer comes within `answerWithin`: the last result, with `late: true`. So the first probe after L2 stopped may
  * still see what was before; from `l2Timeout` on they see what is.
  *
- * @throws TypeError for options that mean nothing.
+ * @throws InvalidOptionError for options that mean nothing.
  *
  * @example
  * createServer(healthHandler(cache)).listen(9465);
  */
 export function healthHandler(hierarchy: Pick<Hierarchy, 'health'>, options: HealthHandlerOptions = {}): HealthHandler {
+  checkOptions('healthHandler()', options, ['degradedIsReady', 'details', 'answerWithin', 'maxAge']);
   const { degradedIsReady = true, details = false, answerWithin = 500, maxAge = 1_000 } = options;
   checkMs('answerWithin', answerWithin);
   checkMs('maxAge', maxAge);

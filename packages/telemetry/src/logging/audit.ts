@@ -1,4 +1,5 @@
 import type { Hierarchy, SnapshotRestored } from '@tierwise/hierarchy';
+import { checkOptions } from '../check-options.js';
 import { Redaction, type RedactionOptions } from '../redaction.js';
 
 /** Something that was done through this node, by whom and when. */
@@ -49,6 +50,7 @@ export function auditTo(
   write: (record: AuditRecord) => void,
   options: AuditOptions = {},
 ): () => void {
+  checkOptions('auditTo()', options, ['who', 'node', 'now', 'keys', 'hashSecret']);
   const redaction = new Redaction(options);
   const { who, node, now = Date.now } = options;
   const shown = (names: readonly string[]) => names.flatMap((name) => redaction.name(name) ?? []);

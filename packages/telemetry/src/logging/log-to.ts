@@ -3,8 +3,10 @@ import {
   type Hierarchy,
   type HierarchyEventOf,
   type HierarchyEventType,
+  InvalidOptionError,
   systemClock,
 } from '@tierwise/hierarchy';
+import { checkOptions } from '../check-options.js';
 import { Redaction, type RedactionOptions } from '../redaction.js';
 import { LINES, type Line } from './lines.js';
 import type { Logger } from './logger.js';
@@ -35,9 +37,10 @@ const MAX_INTERVAL_MS = 2 ** 31 - 1;
  * @returns how to stop. What was counted and not told yet is told then.
  */
 export function logTo(cache: Hierarchy, logger: Logger, options: LoggingOptions = {}): () => void {
+  checkOptions('logTo()', options, ['traffic', 'intervalMs', 'clock', 'keys', 'hashSecret']);
   const { traffic = false, intervalMs = 10_000, clock = systemClock } = options;
   if (!Number.isFinite(intervalMs) || intervalMs < 1 || intervalMs > MAX_INTERVAL_MS) {
-    throw new TypeError(`intervalMs must be 1 to ${MAX_INTERVAL_MS} milliseconds, not ${intervalMs}`);
+    throw new InvalidOptionError(`intervalMs must be 1 to ${MAX_INTERVAL_MS} milliseconds, not ${intervalMs}`);
   }
   const redaction = new Redaction(options);
   const squash = new Squash(clock, intervalMs);

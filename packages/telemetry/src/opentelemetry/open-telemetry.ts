@@ -8,7 +8,15 @@ import {
   type Tracer,
   trace as traces,
 } from '@opentelemetry/api';
-import { type Hierarchy, type Instrumentation, L2SkippedError, type LoadTrace, type Trace } from '@tierwise/hierarchy';
+import {
+  type Hierarchy,
+  type Instrumentation,
+  InvalidOptionError,
+  L2SkippedError,
+  type LoadTrace,
+  type Trace,
+} from '@tierwise/hierarchy';
+import { checkOptions } from '../check-options.js';
 import { Redaction, type RedactionOptions } from '../redaction.js';
 import { beginningOf, endOf } from './attributes.js';
 
@@ -37,12 +45,13 @@ interface LoadSpan {
  * A loader runs within the span of its load, so that the spans of what it calls are children of that. A read that waits for a load that another
  * one began has a link to it. What comes by the feed, and recovery, are traces of their own. Errors are recorded without their stacks.
  *
- * @throws TypeError for options that mean nothing.
+ * @throws InvalidOptionError for options that mean nothing.
  */
 export function openTelemetry(options: OpenTelemetryOptions = {}): Instrumentation {
+  checkOptions('openTelemetry()', options, ['tracer', 'l1Hits', 'random', 'keys', 'hashSecret']);
   const { tracer = traces.getTracer('@tierwise/telemetry'), l1Hits = 0, random = Math.random } = options;
   if (typeof l1Hits !== 'number' || !(l1Hits >= 0 && l1Hits <= 1)) {
-    throw new TypeError(`l1Hits must be a part from 0 to 1, not ${JSON.stringify(l1Hits)}`);
+    throw new InvalidOptionError(`l1Hits must be a part from 0 to 1, not ${JSON.stringify(l1Hits)}`);
   }
   const redaction = new Redaction(options);
   const loads = new WeakMap<LoadTrace, LoadSpan>();

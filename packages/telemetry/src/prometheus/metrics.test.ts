@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { channel } from 'node:diagnostics_channel';
-import { createHierarchy, type Hierarchy, type HierarchyOptions } from '@tierwise/hierarchy';
+import { createHierarchy, type Hierarchy, type HierarchyOptions, InvalidOptionError } from '@tierwise/hierarchy';
 import { memoryL2 } from '@tierwise/l2/memory';
 import { ConnectionPool } from '@tierwise/pools';
 import { Registry } from 'prom-client';
@@ -352,5 +352,5 @@ test('hierarchies beyond the limit are one, also when others have gone', async (
 });
 
 test.each(['maxHierarchies', 'maxNamespaces', 'maxDefinitions', 'maxPools'])('%s bounds something', (option) => {
-  expect(() => prometheusMetrics({ registry: new Registry(), [option]: Number.NaN })).toThrow(TypeError);
+  expect(() => prometheusMetrics({ registry: new Registry(), [option]: Number.NaN })).toThrow(InvalidOptionError);
 });

@@ -1,5 +1,6 @@
 import type { Hierarchy, HierarchyEventOf, HierarchyStats, IncidentKind } from '@tierwise/hierarchy';
 import { register as globalRegistry, type Registry } from 'prom-client';
+import { checkOptions } from '../check-options.js';
 import { cacheFamilies } from './cache-families.js';
 import { DEFINITION_FAMILIES } from './definition-families.js';
 import { register } from './family.js';
@@ -27,6 +28,17 @@ export interface MetricsOptions {
   /** Upper bounds of the buckets of commands to L2, in seconds. Default: 0.0002 to 5. */
   readonly l2Buckets?: readonly number[];
 }
+
+const OPTIONS = [
+  'registry',
+  'maxHierarchies',
+  'maxNamespaces',
+  'maxDefinitions',
+  'maxPools',
+  'legacyNames',
+  'loadBuckets',
+  'l2Buckets',
+] as const;
 
 /** What exports figures to Prometheus. */
 export interface Metrics {
@@ -72,6 +84,7 @@ interface Watched {
  * Labels are names of hierarchies, namespaces, definitions and pools (bounded), and words of Tierwise; never keys or tags.
  */
 export function prometheusMetrics(options: MetricsOptions = {}): Metrics {
+  checkOptions('prometheusMetrics()', options, OPTIONS);
   const { registry = globalRegistry, legacyNames = false } = options;
   const { maxHierarchies = 50, maxNamespaces = 50, maxDefinitions = 100, maxPools = 50 } = options;
   const hierarchies = new BoundedNames('maxHierarchies', maxHierarchies);

@@ -1,3 +1,5 @@
+import { InvalidOptionError } from '@tierwise/hierarchy';
+
 /** What stands for every name beyond the limit. */
 export const OTHER = 'other';
 
@@ -9,10 +11,10 @@ export class BoundedNames {
   readonly #limit: number;
   readonly #admitted = new Set<string>();
 
-  /** @throws TypeError for what bounds nothing. */
+  /** @throws InvalidOptionError for what bounds nothing. */
   constructor(option: string, limit: number) {
     if (!Number.isInteger(limit) || limit < 1)
-      throw new TypeError(`${option} must be a whole number, 1 or more, not ${limit}`);
+      throw new InvalidOptionError(`${option} must be a whole number, 1 or more, not ${limit}`);
     this.#limit = limit;
   }
 
