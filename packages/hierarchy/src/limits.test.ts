@@ -197,6 +197,20 @@ describe('time limits of calls that load (35, 36)', () => {
     await refused;
   });
 
+  test('callers of one moment with limits of their own do not share a wait', async () => {
+    const { cache, clock } = lonely({ loadTimeout: { hard: 10_000 } });
+    const loader = new HandLoader<string>();
+    const patient = cache.getOrSet('k', loader.load);
+    const hasty = expect(cache.getOrSet('k', loader.load, { loadTimeout: 1_000 })).rejects.toMatchObject({
+      code: 'ERR_TIERWISE_LOAD_TIMEOUT',
+    });
+    await loader.begun();
+    await clock.advance(1_000);
+    await hasty;
+    loader.finish('v');
+    expect(await patient).toBe('v');
+  });
+
   test('all callers of one moment share a timer', async () => {
     const { cache, clock } = lonely();
     const loader = new HandLoader<number>();
