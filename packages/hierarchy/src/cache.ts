@@ -91,8 +91,15 @@ export class Cache {
   // Read ----------------------------------------------------------------------------------------------------------------
 
   /** The value from either tier, or `undefined`. Never loads. */
-  async get<V = unknown>(key: string, options?: ReadOptions): Promise<V | undefined> {
-    return (this.#held(key, options) ?? (await this.#find(key, options)))?.value() as V | undefined;
+  get<V = unknown>(key: string, options?: ReadOptions): Promise<V | undefined> {
+    // Not an async function: a hit costs no more than the promise that it answers with, which is the entry's.
+    try {
+      const entry = this.#held(key, options);
+      if (entry === undefined) return this.#find(key, options).then(valueOfEntry<V | undefined>);
+      return entry.answer() as Promise<V>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The values of keys, in their order; `undefined` for each miss. What L1 lacks is one command to L2. */
@@ -140,11 +147,16 @@ export class Cache {
    * @returns what L2 would return: the value after a round trip through the encoding. `undefined` if the loader had none.
    * @throws what the loader throws; all who share the load get the same. `UnserializableError` for a value that cannot be kept.
    */
-  async getOrSet<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
-    const entry = this.#held(key, undefined);
-    if (entry === undefined) return (await this.#load(key, load, options, false))?.value() as V;
-    if (entry.refreshFrom > 0) refreshAhead(this.#space, this.#wish(key, load, options, false), entry);
-    return entry.value() as V;
+  getOrSet<V>(key: string, load: Loader<V>, options?: LoadOptions): Promise<V> {
+    // Not an async function, as get().
+    try {
+      const entry = this.#held(key, undefined);
+      if (entry === undefined) return this.#load(key, load, options, false).then(valueOfEntry<V>);
+      if (entry.refreshFrom > 0) refreshAhead(this.#space, this.#wish(key, load, options, false), entry);
+      return entry.answer() as Promise<V>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As {@link Cache.getOrSet} for many keys, with one call of `load` for all that are in neither tier. */
@@ -394,6 +406,10 @@ export class Cache {
 }
 
 const NO_TAGS: readonly string[] = [];
+
+function valueOfEntry<V>(entry: Entry | undefined): V {
+  return entry?.value() as V;
+}
 
 /** A copy, since the caller's array is the caller's. @throws {@link InvalidKeyError} */
 function copyTags(tags: unknown, rules: Rules): readonly string[] {

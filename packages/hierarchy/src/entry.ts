@@ -99,6 +99,8 @@ export class Entry implements Facts, L1Entry<Entry> {
   #form: 'untried' | 'payload' | 'shared' = 'untried';
   /** The payload, or in the form `shared` the value. */
   #content: unknown;
+  /** The shared value's, from the first hit on. */
+  #answer: Promise<unknown> | undefined;
 
   constructor(space: Space, id: string, stamp: Stamp, facts: Life, payload: Uint8Array, bytes = payload.byteLength) {
     this.space = space;
@@ -150,6 +152,14 @@ export class Entry implements Facts, L1Entry<Entry> {
   /** The value. Never throws once it has not. */
   value(): unknown {
     return this.#form === 'shared' ? this.#content : this.#decode();
+  }
+
+  /** A promise of the value, which readers share as they share the value. */
+  answer(): Promise<unknown> {
+    if (this.#answer !== undefined) return this.#answer;
+    const answer = Promise.resolve(this.value());
+    if (this.#form === 'shared') this.#answer = answer;
+    return answer;
   }
 
   #decode(): unknown {
