@@ -76,6 +76,11 @@ export class Work {
     if (this.#begun === 0) this.#onIdle?.();
   }
 
+  /** Whether `close()` waits for nothing any more. */
+  get isOver(): boolean {
+    return this.#ended;
+  }
+
   /** @throws {@link HierarchyClosedError} when `close()` waits for nothing any more. */
   checkNotOver(): void {
     if (this.#ended) throw new HierarchyClosedError();

@@ -65,8 +65,9 @@ export class Fences {
     return size;
   }
 
-  begin(key: string, kind: TokenKind): Token {
-    const token = new Token(kind, this.#now());
+  /** @param now the time, for a caller that has read the clock already. */
+  begin(key: string, kind: TokenKind, now = this.#now()): Token {
+    const token = new Token(kind, now);
     const out = this.#out.get(key);
     if (out === undefined) this.#out.set(key, token);
     else if (out instanceof Token) this.#out.set(key, new Set([out, token]));

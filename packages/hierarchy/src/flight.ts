@@ -1,3 +1,4 @@
+import type { ReadTally } from './definition-stats.js';
 import type { Entry } from './entry.js';
 import type { Token } from './fence.js';
 import type { Load } from './load.js';
@@ -34,12 +35,17 @@ export interface Crowd {
  */
 export class Flight {
   readonly space: Space;
+  /** The key as the user spells it, and as L1 and L2 know it. */
+  readonly key: string;
   readonly id: string;
   readonly token: Token;
-  /** The look into L2, bounded by its time limits. Never rejects. */
+  /** Of the call that began it: so is kept in L1 what L2 has. */
+  readonly policy: Policy;
+  readonly tally: ReadTally | undefined;
+  /** The look into L2, bounded by its time limits. */
   readonly found: Promise<Reading>;
-  /** What that found, where it is known from the start. */
-  readonly reading: Reading | undefined;
+  /** What that found, from when it is known. */
+  reading: Reading | undefined;
   load: Load | undefined;
   /** Those who came last. */
   crowd: Crowd | undefined;
@@ -47,26 +53,42 @@ export class Flight {
   crowded = 0;
   /** Of the load, from when its loader begins, if anybody wants one. */
   loadTrace: LoadTrace | undefined;
-  readonly #began: number;
+  #land: ((reading: Reading) => void) | undefined;
   #passengers = 0;
   #newsHeard = 0;
   #wake: (() => void) | undefined;
 
-  /** @param look into L2; is aboard from here on, and leaves by itself. `undefined` where there is nothing to look into. */
-  constructor(space: Space, id: string, token: Token, look: ((flight: Flight) => Promise<Reading>) | undefined) {
+  /** @param began when that was, on this node's clock. */
+  constructor(space: Space, key: string, id: string, policy: Policy, tally: ReadTally | undefined, began: number) {
     this.space = space;
+    this.key = key;
     this.id = id;
-    this.token = token;
-    this.#began = token.began;
-    // When all callers have gone, its answer is still to come, and an invalidation has to find its token.
-    if (look !== undefined) this.#passengers = 1;
-    this.reading = look === undefined ? NOTHING : undefined;
-    this.found = look === undefined ? FOUND_NOTHING : look(this);
+    this.policy = policy;
+    this.tally = tally;
+    this.token = space.fences.begin(id, 'read', began);
+    if (space.looks === undefined) {
+      this.reading = NOTHING;
+      this.found = FOUND_NOTHING;
+    } else {
+      // When all callers have gone, its answer is still to come, and an invalidation has to find its token.
+      this.#passengers = 1;
+      this.found = new Promise((resolve) => {
+        this.#land = resolve;
+      });
+      space.looks.add(this);
+    }
+  }
+
+  /** The look into L2 is over. */
+  land(reading: Reading): void {
+    this.reading = reading;
+    this.#land?.(reading);
+    this.leave();
   }
 
   /** Whether what comes of it is new enough for a call that begins now. */
-  get isJoinable(): boolean {
-    return !this.token.doomed && this.space.core.clock.now() - this.#began <= this.space.trustMs;
+  isJoinable(now: number): boolean {
+    return !this.token.doomed && now - this.token.began <= this.space.trustMs;
   }
 
   /** Someone relies on the flight until {@link Flight.leave}. */
@@ -74,14 +96,14 @@ export class Flight {
     this.#passengers += 1;
   }
 
-  readonly leave = (): void => {
+  leave(): void {
     this.#passengers -= 1;
     // The load itself is aboard until it ends.
     if (this.#passengers === 1) this.load?.leftAlone();
     if (this.#passengers > 0) return;
     this.detach();
     this.space.fences.end(this.id, this.token);
-  };
+  }
 
   /** From now on, new callers do not join. */
   detach(): void {

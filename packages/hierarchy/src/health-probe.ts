@@ -103,10 +103,12 @@ export class L2Probe {
     this.#sentAt = this.#core.clock.now();
     await guard.write(namespace, [{ key: KEY, bytes, freshMs: KEEP_MS, keepMs: KEEP_MS }], undefined);
     if (isOver()) return undefined;
-    const read = await guard.read(namespace, KEY);
-    if (read === UNANSWERED) return { status: 'down', code: 'l2-failing', message: 'it does not answer a read' };
+    const answers = await guard.read(namespace, [KEY]);
+    if (answers === UNANSWERED || answers[0] === UNANSWERED)
+      return { status: 'down', code: 'l2-failing', message: 'it does not answer a read' };
     if (isOver()) return undefined;
     await guard.delete(namespace, [KEY], undefined);
+    const [read] = answers;
     const isRight = read?.status === 'found' && Buffer.compare(read.bytes, bytes) === 0;
     return isRight
       ? undefined

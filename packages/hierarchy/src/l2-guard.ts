@@ -70,7 +70,6 @@ export class L2Guard {
   readonly #correlation: Correlation;
   readonly #meter: FeedMeter;
   readonly #isPending: L2GuardOptions['isPending'];
-  readonly #reads: Coalescer<string, L2Read>;
   readonly #acquires: Coalescer<L2LeaseRequest, L2LeaseAnswer>;
   readonly #fills: Coalescer<L2Write, L2Written>;
   readonly #writes: Coalescer<L2Write, L2Written>;
@@ -95,7 +94,6 @@ export class L2Guard {
         this.#line
           .send(operation, () => run(namespace, questions, account), { namespace, count: questions.length })
           .then((answers) => answers ?? []);
-    this.#reads = new Coalescer(asking('read', (namespace, keys) => this.#l2.read(namespace, keys)));
     this.#acquires = new Coalescer(
       asking('acquire', (namespace, requests) => this.#l2.leases?.acquire(namespace, requests, options.leaseTtlMs)),
     );
@@ -144,9 +142,17 @@ export class L2Guard {
     return this.#line.notOpen();
   }
 
-  async read(namespace: string, key: string): Promise<L2Read | Unanswered> {
-    if (this.#isPending(namespace, key)) return UNANSWERED;
-    return this.#question('read', this.#reads.ask(namespace, key));
+  /** What L2 has of keys, in their order. Of those of which it has yet to be told there is nothing to learn there. */
+  async read(namespace: string, keys: readonly string[]): Promise<readonly (L2Read | Unanswered)[] | Unanswered> {
+    const asked = keys.filter((key) => !this.#isPending(namespace, key));
+    if (asked.length === 0) return UNANSWERED;
+    const about = { namespace, count: asked.length };
+    const reading = this.#line.send('read', () => this.#l2.read(namespace, asked), about);
+    const answers = await this.#question('read', reading);
+    if (answers === UNANSWERED || answers === undefined) return UNANSWERED;
+    if (asked.length === keys.length) return answers;
+    const byKey = new Map<string, L2Read>(asked.map((key, index) => [key, answers[index]]));
+    return keys.map((key) => (byKey.has(key) ? byKey.get(key) : UNANSWERED));
   }
 
   async acquire(namespace: string, request: L2LeaseRequest): Promise<L2LeaseAnswer | Unanswered> {

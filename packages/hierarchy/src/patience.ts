@@ -18,9 +18,9 @@ export class Patience {
   /** A value that may be answered if the load fails or takes too long. */
   fallback: Entry | undefined;
 
-  constructor(space: Space, wish: Wish, fallback: Entry | undefined) {
+  /** @param began when it was called. */
+  constructor(space: Space, wish: Wish, fallback: Entry | undefined, began = space.core.clock.now()) {
     const { softMs, hardMs } = wish.policy.loadTimeout;
-    const began = space.core.clock.now();
     this.#space = space;
     this.#wish = wish;
     this.#softAt = began + softMs;
@@ -33,10 +33,14 @@ export class Patience {
     return entry !== undefined && useOf(this.#space, entry, this.#wish.policy) !== 'none';
   }
 
+  /** Whether a look into L2 that begins when the call does is over before the call's time is: then nothing more need be done about that. */
+  get outlastsLook(): boolean {
+    return this.#wish.policy.loadTimeout.hardMs > this.#space.lookLimitMs;
+  }
+
   whileLooking(flight: Flight): Promise<Reading | typeof LATE> {
     const { signal } = this.#wish;
     const looking = untilAborted(flight.found, signal);
-    // It ends in time by itself, unless the time that is left is very short: nothing more need be done about that.
     const leftMs = this.#hardAt - this.#space.core.clock.now();
     const isBounded = leftMs > this.#space.lookLimitMs && this.fallback === undefined;
     return isBounded ? looking : this.#within(looking);

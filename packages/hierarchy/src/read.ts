@@ -1,4 +1,3 @@
-import type { L2Read } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
 import { LATE } from './deadline.js';
 import type { ReadTally } from './definition-stats.js';
@@ -6,11 +5,10 @@ import type { Entry } from './entry.js';
 import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
 import type { StaleReason } from './events.js';
 import { Flight, type Reading } from './flight.js';
-import { type L2Guard, UNANSWERED, type Unanswered } from './l2-guard.js';
 import { startLoad, type Wish } from './load.js';
 import { Patience } from './patience.js';
 import type { Policy } from './policy.js';
-import { admit, isAlive, isFresh } from './promote.js';
+import { isAlive, isFresh } from './promote.js';
 import type { Space } from './space.js';
 import { answersAtOnce } from './stale.js';
 import { count } from './stats.js';
@@ -19,7 +17,7 @@ import { type ReadTrace, traceRead } from './tracing.js';
 /**
  * How a read travels: L1 → the key's flight → L2 → (for reads that may load) the lease → the loader → both tiers. Where a stale
  * value may answer, it answers at once, at the soft limit or when the load fails (`stale.ts`), and the load goes on behind.
- * This file is the way down to L2; `load.ts` is the rest.
+ * This file is the way down; `looks.ts` is the look into L2, and `load.ts` the rest.
  */
 
 /** After so many invalidations in a row between a caller's look into L2 and its load, it loads without being joined. */
@@ -42,7 +40,7 @@ export function lookUp(space: Space, key: string): Entry | undefined {
 }
 
 /** L2, for a key that L1 does not have. Takes part in the key's flight. */
-export async function find(
+export function find(
   space: Space,
   key: string,
   policy: Policy,
@@ -53,15 +51,17 @@ export async function find(
     const read = { key, mayLoad: false, behind: false };
     return traceRead(space, read, (trace) => find(space, key, policy, signal, trace));
   }
-  const flight = board(space, key, policy);
-  try {
-    const { entry } = await untilAborted(flight.found, signal);
-    const found = entry !== undefined && isFresh(space, entry) ? entry : undefined;
-    if (trace !== undefined) trace.outcome = 'l2';
-    return found;
-  } finally {
+  const flight = board(space, key, space.idOf(key), policy, undefined, space.now());
+  const found = ({ entry }: Reading) => {
     flight.leave();
-  }
+    if (trace !== undefined) trace.outcome = 'l2';
+    return entry !== undefined && isFresh(space, entry) ? entry : undefined;
+  };
+  if (signal === undefined) return flight.found.then(found);
+  return untilAborted(flight.found, signal).then(found, (error) => {
+    flight.leave();
+    throw error;
+  });
 }
 
 /** L2, then the source, for a key that L1 does not have fresh (or is not asked). `undefined`: the loader had nothing. */
@@ -71,38 +71,51 @@ export function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined>
     return traceRead(space, read, (trace) => findOrLoad(space, { ...wish, trace }));
   }
   const id = space.idOf(wish.key);
-  const known = wish.force ? undefined : space.known(id);
+  const now = space.now();
+  const known = wish.force ? undefined : space.known(id, now);
   if (known !== undefined && answersAtOnce(space, id, known, wish.policy)) {
     return Promise.resolve(answerAndRefresh(space, wish, known));
   }
   const isCounted = wish.trace !== undefined || wish.tally !== undefined;
   const isPlain = known === undefined && wish.signal === undefined && !isCounted && !wish.force;
-  return isPlain ? bringTogether(space, id, wish) : bring(space, wish, known);
+  return isPlain ? bringTogether(space, id, wish, now) : bring(space, wish, known);
 }
 
 /** For callers of whom there may be ten thousand at once: those between whom there is no difference are one. */
-function bringTogether(space: Space, id: string, wish: Wish): Promise<Entry | undefined> {
+function bringTogether(space: Space, id: string, wish: Wish, now: number): Promise<Entry | undefined> {
   const { policy } = wish;
   const { generation, deferrals } = space.time;
-  const at = Math.floor(space.core.clock.now());
-  const flight = space.flights.get(id);
-  const crowd = flight?.crowd;
+  const at = Math.floor(now);
+  const before = space.flights.get(id);
+  const crowd = before?.crowd;
   if (
-    flight !== undefined &&
+    before !== undefined &&
     crowd?.at === at &&
     crowd.policy === policy &&
     crowd.generation === generation &&
     crowd.deferrals === deferrals &&
-    flight.isJoinable
+    before.isJoinable(now)
   ) {
     space.counters.readsCoalesced += 1;
-    if (flight.load === undefined) flight.crowded += 1;
+    if (before.load === undefined) before.crowded += 1;
     else space.counters.loadsShared += 1;
     return crowd.wait;
   }
-  const wait = bring(space, wish, undefined);
-  const boarded = space.flights.get(id);
-  if (boarded !== undefined) boarded.crowd = { at, generation, deferrals, policy, wait };
+  const patience = new Patience(space, wish, undefined, now);
+  const flight = board(space, wish.key, id, policy, undefined, now);
+  const start: Start = { flight, patience, generation, deferrals };
+  const wait =
+    flight.reading === undefined && patience.outlastsLook
+      ? flight.found.then(({ entry }) => {
+          // Nearly always that is all.
+          const isAnswer = entry !== undefined && isFresh(space, entry) && !space.core.work.isOver;
+          if (!isAnswer) return bring(space, wish, undefined, start);
+          flight.leave();
+          return entry;
+        })
+      : bring(space, wish, undefined, start);
+  // It may be over already.
+  if (space.flights.get(id) === flight) flight.crowd = { at, generation, deferrals, policy, wait };
   return wait;
 }
 
@@ -114,14 +127,29 @@ export function refreshAhead(space: Space, wish: Wish, entry: Entry): void {
   refreshBehind(space, { ...wish, replaces: entry.version });
 }
 
+/** A caller that has boarded a flight, with what this node knew when it came: results that were dead by then are not for it. */
+interface Start {
+  readonly flight: Flight;
+  readonly patience: Patience;
+  readonly generation: number;
+  readonly deferrals: number;
+}
+
 /** @param stale what L1 has, to answer with if the load fails or takes too long. */
-async function bring(space: Space, wish: Wish, stale: Entry | undefined): Promise<Entry | undefined> {
+async function bring(
+  space: Space,
+  wish: Wish,
+  stale: Entry | undefined,
+  start: Start | undefined = undefined,
+): Promise<Entry | undefined> {
   const { key, signal, force, policy, trace } = wish;
-  const patience = new Patience(space, wish, stale);
+  const patience = start?.patience ?? new Patience(space, wish, stale);
   for (let restarts = 0; ; restarts += 1) {
-    const flight = board(space, key, policy, wish.tally);
-    // What this node knew when this caller came: results that were dead by then are not for this caller.
-    const { generation, deferrals } = space.time;
+    const isFirst = restarts === 0 && start !== undefined;
+    const flight = isFirst
+      ? start.flight
+      : board(space, key, space.idOf(key), policy, wish.tally, space.core.clock.now());
+    const { generation, deferrals } = isFirst ? start : space.time;
     try {
       signal?.throwIfAborted();
       const reading = flight.reading ?? (await patience.whileLooking(flight));
@@ -211,70 +239,22 @@ function refreshBehind(space: Space, wish: Wish): void {
 }
 
 /** The key's flight: the one under way, unless it was invalidated, or a new one, which looks into L2 at once. */
-function board(space: Space, key: string, policy: Policy, tally?: ReadTally): Flight {
-  const id = space.idOf(key);
+function board(
+  space: Space,
+  key: string,
+  id: string,
+  policy: Policy,
+  tally: ReadTally | undefined,
+  now: number,
+): Flight {
   space.core.adviser?.missed(space, id);
   let flight = space.flights.get(id);
-  if (flight === undefined || !flight.isJoinable) {
-    const { guard } = space.core;
-    const look = guard && ((flight: Flight) => readL2(flight, guard, key, policy, tally));
-    flight = new Flight(space, id, space.fences.begin(id, 'read'), look);
+  if (flight === undefined || !flight.isJoinable(now)) {
+    flight = new Flight(space, key, id, policy, tally, now);
     space.flights.set(id, flight);
   } else {
     count('readsCoalesced', space, tally);
   }
   flight.board();
   return flight;
-}
-
-const NO_ANSWER: Reading = { entry: undefined, seen: undefined, answered: false };
-
-/** One look into L2. What it finds fills L1 through the fence. Never rejects. */
-async function readL2(
-  flight: Flight,
-  guard: L2Guard,
-  key: string,
-  policy: Policy,
-  tally: ReadTally | undefined,
-): Promise<Reading> {
-  const { space, id } = flight;
-  const { core } = space;
-  core.work.begin();
-  try {
-    const attached = space.attach();
-    const isAttached = attached === true || (await attached);
-    const asked = core.clock.now();
-    const read = isAttached ? await guard.read(space.name, id) : UNANSWERED;
-    const admitted = read === UNANSWERED ? UNANSWERED : admit(space, key, id, flight.token, read, asked, policy);
-    return report(space, key, read, admitted instanceof Promise ? await admitted : admitted, tally);
-  } finally {
-    core.work.end();
-    flight.leave();
-  }
-}
-
-/** Counts and tells what a look into L2 found. */
-function report(
-  space: Space,
-  key: string,
-  read: L2Read | Unanswered,
-  entry: Entry | undefined | Unanswered,
-  tally: ReadTally | undefined,
-): Reading {
-  const { core, name } = space;
-  if (read === UNANSWERED || entry === UNANSWERED) {
-    count('l2Misses', space, tally);
-    count('l2Unanswered', space, tally);
-    return NO_ANSWER;
-  }
-  if (entry === undefined || !isFresh(space, entry)) {
-    count('l2Misses', space, tally);
-    if (core.events.hearsMisses) core.events.emit({ type: 'miss', tier: 'l2', namespace: name, key });
-  } else {
-    count('l2Hits', space, tally);
-    if (core.events.hearsHits) {
-      core.events.emit({ type: 'hit', tier: 'l2', namespace: name, key, value: entry.value() });
-    }
-  }
-  return { entry, seen: read?.version, answered: true };
 }

@@ -6,6 +6,7 @@ import { Fences, type Token } from './fence.js';
 import type { Flight } from './flight.js';
 import { UNANSWERED } from './l2-guard.js';
 import { LogicalTime, type Verdict } from './logical-time.js';
+import { Looks } from './looks.js';
 import type { Policy } from './policy.js';
 import { Counters } from './stats.js';
 
@@ -18,6 +19,8 @@ export class Space {
   readonly name: string;
   readonly fences: Fences;
   readonly flights = new Map<string, Flight>();
+  /** Undefined where there is no L2. */
+  readonly looks: Looks | undefined;
   readonly time: LogicalTime;
   readonly counters = new Counters();
   readonly backoff: Backoff;
@@ -47,6 +50,7 @@ export class Space {
     this.#l1Clock = core.l1Clock;
     this.fences = new Fences(() => core.clock.now());
     this.backoff = new Backoff(core.clock);
+    this.looks = core.guard && new Looks(this, core.guard);
     this.time = new LogicalTime({ local: !this.timeIsShared });
   }
 
@@ -73,11 +77,9 @@ export class Space {
    */
   held(id: string): Entry | undefined {
     const entry = this.home.get(id);
-    // Where there is nothing to be too old, nobody needs to watch the time.
-    if (entry === undefined && this.#l1.size === 0) return undefined;
+    if (entry === undefined) return undefined;
     // Before anything is judged: that the process stood still is noticed here.
     const now = this.#l1Clock.now();
-    if (entry === undefined) return undefined;
     if (now >= entry.answerUntil) {
       if (now >= entry.deadline) this.#l1.delete(entry, now);
       return undefined;
@@ -101,11 +103,14 @@ export class Space {
     return true;
   }
 
+  /** The time, for whoever goes on from L1: that the process stood still is noticed here. */
+  now(): number {
+    // Where there is nothing to be too old, nobody needs to watch the time.
+    return this.#l1.size === 0 ? this.core.clock.now() : this.#l1Clock.now();
+  }
+
   /** What L1 has of a key that is not known to be dead: fresh or stale. */
-  known(id: string): Entry | undefined {
-    const { l1, l1Clock } = this.core;
-    if (l1.size === 0) return undefined;
-    const now = l1Clock.now();
+  known(id: string, now = this.now()): Entry | undefined {
     const entry = this.home.get(id);
     if (entry === undefined || now >= entry.deadline) return undefined;
     const verdict = this.verdictOf(entry);
