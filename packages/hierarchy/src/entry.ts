@@ -1,4 +1,4 @@
-import type { L1Entry } from '@tierwise/l1';
+import type { L1Entry, SlotMap } from '@tierwise/l1';
 import type { Space } from './space.js';
 
 /** What is known of a value besides itself. */
@@ -115,7 +115,7 @@ export class Entry implements Facts, L1Entry<Entry> {
     this.#content = payload;
   }
 
-  get home(): Map<string, Entry> {
+  get home(): SlotMap<Entry> {
     return this.space.home;
   }
 

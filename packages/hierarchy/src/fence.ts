@@ -1,3 +1,5 @@
+import { SlotMap } from '@tierwise/l1';
+
 /**
  * Fences: what keeps a value that was read or loaded before an invalidation from being stored after it (law 1).
  *
@@ -44,7 +46,7 @@ export class Token {
 /** The tokens that are out, of one namespace. */
 export class Fences {
   /** By key. Nearly always there is one, which then needs no set. */
-  readonly #out = new Map<string, Token | Set<Token>>();
+  readonly #out = new SlotMap<Token | Set<Token>>();
   readonly #now: () => number;
   #epoch = 0;
 

@@ -43,7 +43,7 @@ export class Flight {
   readonly policy: Policy;
   readonly tally: ReadTally | undefined;
   /** The look into L2, bounded by its time limits. */
-  readonly found: Promise<Reading>;
+  found: Promise<Reading>;
   /** What that found, from when it is known. */
   reading: Reading | undefined;
   load: Load | undefined;
@@ -103,6 +103,10 @@ export class Flight {
     if (this.#passengers > 0) return;
     this.detach();
     this.space.fences.end(this.id, this.token);
+    this.crowd = undefined;
+    this.load = undefined;
+    this.reading = undefined;
+    this.found = FOUND_NOTHING;
   }
 
   /** From now on, new callers do not join. */

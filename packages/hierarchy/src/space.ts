@@ -1,3 +1,4 @@
+import { SlotMap } from '@tierwise/l1';
 import { Backoff } from './backoff.js';
 import type { Core } from './core.js';
 import { type Candidate, Entry, Stamp, type StampFacts } from './entry.js';
@@ -18,7 +19,7 @@ export class Space {
   readonly core: Core;
   readonly name: string;
   readonly fences: Fences;
-  readonly flights = new Map<string, Flight>();
+  readonly flights = new SlotMap<Flight>();
   /** Undefined where there is no L2. */
   readonly looks: Looks | undefined;
   readonly time: LogicalTime;
@@ -27,7 +28,7 @@ export class Space {
   /** Keys that are being loaded anew behind a stale value. */
   readonly refreshing = new Set<string>();
   /** What L1 holds of it, by id. Only L1 changes it. */
-  readonly home: Map<string, Entry>;
+  readonly home: SlotMap<Entry>;
   readonly #l1: Core['l1'];
   readonly #l1Clock: Core['l1Clock'];
   #stamp: Stamp | undefined;

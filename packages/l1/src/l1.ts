@@ -1,5 +1,6 @@
 import { L1InvalidError } from './errors.js';
 import { type L1Bounds, type L1Clock, type L1Options, systemClock } from './options.js';
+import type { SlotMap } from './slot-map.js';
 import { type L1Entry, type L1SetResult, L1Store, type L1StoreStats } from './store.js';
 
 /** What `set` is told of a value. */
@@ -26,7 +27,7 @@ export interface L1Stats extends L1StoreStats {
 
 /** What stands under a key. */
 class Held<V> implements L1Entry<Held<V>> {
-  readonly home: Map<string, Held<V>>;
+  readonly home: SlotMap<Held<V>>;
   readonly id: string;
   readonly value: V;
   readonly bytes: number;
@@ -34,7 +35,7 @@ class Held<V> implements L1Entry<Held<V>> {
   newer: Held<V> | undefined = undefined;
   older: Held<V> | undefined = undefined;
 
-  constructor(home: Map<string, Held<V>>, key: string, value: V, { bytes, deadline }: L1SetOptions) {
+  constructor(home: SlotMap<Held<V>>, key: string, value: V, { bytes, deadline }: L1SetOptions) {
     this.home = home;
     this.id = key;
     this.value = value;
@@ -56,7 +57,7 @@ class Held<V> implements L1Entry<Held<V>> {
  */
 export class L1<V extends NonNullable<unknown> | null> {
   readonly #store: L1Store<Held<V>>;
-  readonly #home: Map<string, Held<V>>;
+  readonly #home: SlotMap<Held<V>>;
   readonly #clock: L1Clock;
   #hits = 0;
   #misses = 0;

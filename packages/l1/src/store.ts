@@ -16,14 +16,15 @@ import {
 } from './options.js';
 import type { Order } from './order.js';
 import { type Linked, Recency } from './recency.js';
+import { SlotMap } from './slot-map.js';
 
 /**
  * What an {@link L1Store} holds: its owner's own objects, which have room for what the store has to know of them. So a hit touches
  * one object, and an entry costs one.
  */
-export interface L1Entry<E> extends Linked<E> {
+export interface L1Entry<E extends object> extends Linked<E> {
   /** Where it stands: one of the store's {@link L1Store.addHome | homes}, and the key there. */
-  readonly home: Map<string, E>;
+  readonly home: SlotMap<E>;
   readonly id: string;
   /** How much of {@link L1Bounds.maxBytes} it takes: its encoded length, say. A whole number, 0 or more. */
   readonly bytes: number;
@@ -73,7 +74,7 @@ export interface L1StoreOptions<E> extends L1Bounds {
 /**
  * A bounded store of entries that lets go of what was used least recently, or of what its policy says.
  *
- * The entries stand in *homes*, plain Maps, one for each set of keys, in which the owner looks them up himself: that, a comparison with
+ * The entries stand in *homes*, one {@link SlotMap} for each set of keys, in which the owner looks them up himself: that, a comparison with
  * the time, and {@link L1Store.use} are all of a hit. The bounds and the order of use are those of all homes together. Nobody but
  * the store may change a home.
  *
@@ -84,7 +85,7 @@ export class L1Store<E extends L1Entry<E>> {
   readonly #onRemove: L1StoreOptions<E>['onRemove'];
   readonly #onStore: L1StoreOptions<E>['onStore'];
   readonly #order: Order<E>;
-  readonly #homes: Map<string, E>[] = [];
+  readonly #homes: SlotMap<E>[] = [];
   readonly #cleanUp: CleanUp;
   #maxEntries: number;
   #maxBytes: number;
@@ -125,8 +126,8 @@ export class L1Store<E extends L1Entry<E>> {
   }
 
   /** A new, empty home, for a set of keys that is to be apart from the others. It lives as long as the store. */
-  addHome(): Map<string, E> {
-    const home = new Map<string, E>();
+  addHome(): SlotMap<E> {
+    const home = new SlotMap<E>();
     this.#homes.push(home);
     return home;
   }
