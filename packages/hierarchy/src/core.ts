@@ -1,4 +1,5 @@
 import type { L1Store } from '@tierwise/l1';
+import { Bag } from './bag.js';
 import type { Clock } from './clock.js';
 import type { Correlation } from './correlation.js';
 import type { Deadlines } from './deadline.js';
@@ -48,10 +49,9 @@ export interface Core {
 export class Work {
   #closed = false;
   #ended = false;
-  readonly #running = new Set<Promise<unknown>>();
   #begun = 0;
   #onIdle: (() => void) | undefined;
-  readonly #aborts = new Set<Ending>();
+  readonly #aborts = new Bag<Ending>();
 
   /** @throws {@link HierarchyClosedError} after `close()`. */
   checkOpen(): void {
@@ -60,21 +60,20 @@ export class Work {
 
   /** Counts `work` as under way until it settles. */
   track<T>(work: Promise<T>): Promise<T> {
-    this.#running.add(work);
-    const done = () => this.#running.delete(work);
-    work.then(done, done);
+    this.begin();
+    work.then(this.end, this.end);
     return work;
   }
 
-  /** As {@link Work.track}, for what happens all the time: it says itself when it ends, by {@link Work.end}. */
+  /** As {@link Work.track}, for what says itself when it ends, by {@link Work.end}. */
   begin(): void {
     this.#begun += 1;
   }
 
-  end(): void {
+  readonly end = (): void => {
     this.#begun -= 1;
     if (this.#begun === 0) this.#onIdle?.();
-  }
+  };
 
   /** Whether `close()` waits for nothing any more. */
   get isOver(): boolean {
@@ -89,8 +88,7 @@ export class Work {
   /** Has `ending` aborted when `close()` has waited long enough, or has ended. @returns how to take that back. */
   abortOnClose(ending: Ending): () => void {
     if (this.#ended) ending.abort(new HierarchyClosedError());
-    this.#aborts.add(ending);
-    return () => this.#aborts.delete(ending);
+    return this.#aborts.add(ending);
   }
 
   /** Lets nothing new begin, and waits for what is under way: at first patiently, then by aborting it. */
@@ -100,13 +98,13 @@ export class Work {
     const patience = new Promise<void>((resolve) => {
       timer = clock.setTimer(() => {
         this.#ended = true;
-        for (const ending of this.#aborts) ending.abort(new HierarchyClosedError());
+        for (const ending of this.#aborts.items()) ending.abort(new HierarchyClosedError());
         // A loader that heeds its signal gets the chance to end.
         setImmediate(resolve);
       }, patienceMs);
     });
-    while (this.#running.size + this.#begun > 0 && !this.#ended) {
-      await Promise.race([Promise.all([Promise.allSettled([...this.#running]), this.#whenIdle()]), patience]);
+    while (this.#begun > 0 && !this.#ended) {
+      await Promise.race([this.#whenIdle(), patience]);
       // Who waited for what has ended goes on first: a look may be followed by a load.
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -11,6 +11,8 @@ export interface Answered {
 /** A call under way. */
 interface Call {
   readonly fail: (error: unknown) => void;
+  /** Where it stands among those under way. */
+  place: number;
 }
 
 /**
@@ -21,7 +23,8 @@ interface Call {
 export class Calls {
   /** How long an answer may take, in milliseconds. */
   readonly limitMs: number;
-  readonly #underWay = new Set<Call>();
+  /** No Set: the tables that V8 discards would keep what calls answered alive until the next collection of everything. */
+  readonly #underWay: Call[] = [];
   #state: 'new' | 'open' | 'closed' = 'new';
 
   constructor(limitMs: number) {
@@ -49,7 +52,7 @@ export class Calls {
 
   /** Rejects the calls that are under way, as when their connection is lost. */
   failAll(error: L2Error): void {
-    for (const call of this.#underWay) call.fail(error);
+    for (const call of [...this.#underWay]) call.fail(error);
   }
 
   /** What every call begins with. Throws when it may not begin. */
@@ -79,10 +82,11 @@ export class Calls {
         isUnderWay = false;
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
-        this.#underWay.delete(call);
+        if (wasUnderWay) this.#remove(call);
         return wasUnderWay;
       };
       const call: Call = {
+        place: this.#underWay.length,
         fail: (error) => {
           if (settle()) reject(error);
         },
@@ -110,7 +114,7 @@ export class Calls {
         },
         { deadline: startedAt + limitMs },
       );
-      this.#underWay.add(call);
+      this.#underWay.push(call);
       signal?.addEventListener('abort', abort);
       // As an async function, so that what it throws at once settles the call as well.
       (async () => work(answered))().then(
@@ -120,6 +124,13 @@ export class Calls {
         (error: unknown) => call.fail(toL2Error(error, operation, performance.now() - startedAt)),
       );
     });
+  }
+
+  #remove(call: Call): void {
+    const last = this.#underWay.pop();
+    if (last === undefined || last === call) return;
+    last.place = call.place;
+    this.#underWay[call.place] = last;
   }
 }
 
