@@ -143,16 +143,19 @@ export class L2Guard {
   }
 
   /** What L2 has of keys, in their order. Of those of which it has yet to be told there is nothing to learn there. */
-  async read(namespace: string, keys: readonly string[]): Promise<readonly (L2Read | Unanswered)[] | Unanswered> {
+  read(namespace: string, keys: readonly string[]): Promise<readonly (L2Read | Unanswered)[] | Unanswered> {
     const asked = keys.filter((key) => !this.#isPending(namespace, key));
-    if (asked.length === 0) return UNANSWERED;
+    if (asked.length === 0) return Promise.resolve(UNANSWERED);
     const about = { namespace, count: asked.length };
-    const reading = this.#line.send('read', () => this.#l2.read(namespace, asked), about);
-    const answers = await this.#question('read', reading);
-    if (answers === UNANSWERED || answers === undefined) return UNANSWERED;
-    if (asked.length === keys.length) return answers;
-    const byKey = new Map<string, L2Read>(asked.map((key, index) => [key, answers[index]]));
-    return keys.map((key) => (byKey.has(key) ? byKey.get(key) : UNANSWERED));
+    return this.#line
+      .send('read', () => this.#l2.read(namespace, asked), about)
+      .then(
+        (answers = []) => (asked.length === keys.length ? answers : inPlaces(keys, asked, answers)),
+        (error) => {
+          this.#report('read', error);
+          return UNANSWERED;
+        },
+      );
   }
 
   async acquire(namespace: string, request: L2LeaseRequest): Promise<L2LeaseAnswer | Unanswered> {
@@ -348,4 +351,10 @@ export class L2Guard {
     if (error instanceof L2SkippedError) return;
     if (this.#events.wants('l2-error')) this.#events.emit({ type: 'l2-error', operation, error });
   }
+}
+
+/** The answers for those that were asked, in the places of all. */
+function inPlaces(keys: readonly string[], asked: readonly string[], answers: readonly L2Read[]) {
+  const byKey = new Map<string, L2Read>(asked.map((key, index) => [key, answers[index]]));
+  return keys.map((key) => (byKey.has(key) ? byKey.get(key) : UNANSWERED));
 }

@@ -109,24 +109,24 @@ export class L2Line {
         breaker.failed('timeout');
         reject(new L2TimeoutError(name, operation, limit));
       }, limit);
-      const settle = (then: () => void) => {
+      /** @returns whether it came in time: what comes too late has been counted as a time-out. */
+      const settle = (): boolean => {
         this.#inFlight -= 1;
         clock.clearTimer(timer);
-        // What comes too late has been counted as a time-out.
-        if (!givenUp) then();
+        return !givenUp;
       };
       start(run).then(
-        (answer) =>
-          settle(() => {
-            breaker.succeeded();
-            if (options.limitMs === undefined) onAnswer?.(clock.now() - began);
-            resolve(answer);
-          }),
-        (error) =>
-          settle(() => {
-            if (isDeferrable(error)) breaker.failed(error instanceof L2TimeoutError ? 'timeout' : 'error');
-            reject(error);
-          }),
+        (answer) => {
+          if (!settle()) return;
+          breaker.succeeded();
+          if (options.limitMs === undefined) onAnswer?.(clock.now() - began);
+          resolve(answer);
+        },
+        (error) => {
+          if (!settle()) return;
+          if (isDeferrable(error)) breaker.failed(error instanceof L2TimeoutError ? 'timeout' : 'error');
+          reject(error);
+        },
       );
     });
   }
@@ -151,7 +151,11 @@ function traceCommand<T>(tracing: Tracing, trace: L2Trace, send: () => Promise<T
   });
 }
 
-/** A backend that throws instead of rejecting does no harm either. */
-async function start<T>(run: () => Promise<T> | undefined): Promise<T | undefined> {
-  return run();
+/** A backend that throws instead of rejecting, or answers without a promise, does no harm either. */
+function start<T>(run: () => Promise<T> | undefined): Promise<T | undefined> {
+  try {
+    return Promise.resolve(run());
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }

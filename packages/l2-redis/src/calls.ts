@@ -8,13 +8,6 @@ export interface Answered {
   readonly deadline: number;
 }
 
-/** A call under way. */
-interface Call {
-  readonly fail: (error: unknown) => void;
-  /** Where it stands among those under way. */
-  place: number;
-}
-
 /**
  * The one way by which calls reach Redis. It sees to what the contract says of every call: it settles within its limit, by
  * abort and by `close` at once, and rejects with an {@link L2Error} of the right kind. A call that has settled takes no further
@@ -74,55 +67,18 @@ export class Calls {
     limitMs = this.limitMs,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const signal = options?.signal;
-      const startedAt = performance.now();
-      let isUnderWay = true;
-      const settle = (): boolean => {
-        const wasUnderWay = isUnderWay;
-        isUnderWay = false;
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        if (wasUnderWay) this.#remove(call);
-        return wasUnderWay;
-      };
-      const call: Call = {
-        place: this.#underWay.length,
-        fail: (error) => {
-          if (settle()) reject(error);
-        },
-      };
-      const abort = (): void => call.fail(signal?.reason);
-      const expire = (): void => call.fail(new L2TimeoutError(NAME, operation, limitMs));
-      // When this process was busy for longer than the limit, the answer may lie unread in the socket, which Node looks at
-      // between timers and immediates: it gets that turn before it is given up. And a timer may come up to a millisecond early, while
-      // Redis was told the very deadline.
-      let lastTurn: NodeJS.Immediate | undefined;
-      const onTime = (): void => {
-        const leftMs = answered.deadline - performance.now();
-        if (leftMs > 0) timer = setTimeout(onTime, Math.ceil(leftMs));
-        else lastTurn = setImmediate(expire);
-      };
-      let timer = setTimeout(onTime, limitMs);
-      const answered = Object.assign(
-        async <R>(reply: Promise<R>): Promise<R> => {
-          const value = await reply;
-          if (!isUnderWay) throw new L2ClosedError(NAME, `${operation} was given up`);
-          answered.deadline = performance.now() + limitMs;
-          clearImmediate(lastTurn);
-          timer.refresh();
-          return value;
-        },
-        { deadline: startedAt + limitMs },
-      );
-      this.#underWay.push(call);
-      signal?.addEventListener('abort', abort);
-      // As an async function, so that what it throws at once settles the call as well.
-      (async () => work(answered))().then(
-        (value) => {
-          if (settle()) resolve(value);
-        },
-        (error: unknown) => call.fail(toL2Error(error, operation, performance.now() - startedAt)),
-      );
+      const call = new Call(operation, limitMs, options?.signal, reject, () => this.#remove(call));
+      call.place = this.#underWay.push(call) - 1;
+      try {
+        work(call.answered).then(
+          (value) => {
+            if (call.settle()) resolve(value);
+          },
+          (error: unknown) => call.failed(error),
+        );
+      } catch (error) {
+        call.failed(error);
+      }
     });
   }
 
@@ -132,6 +88,86 @@ export class Calls {
     last.place = call.place;
     this.#underWay[call.place] = last;
   }
+}
+
+/** A call under way. */
+class Call {
+  /** Where it stands among those under way. */
+  place = -1;
+  readonly answered: Answered;
+  readonly #operation: string;
+  readonly #limitMs: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #reject: (error: unknown) => void;
+  readonly #onEnd: () => void;
+  readonly #startedAt = performance.now();
+  #isUnderWay = true;
+  #timer: NodeJS.Timeout;
+  #lastTurn: NodeJS.Immediate | undefined;
+  #abort: (() => void) | undefined;
+
+  constructor(
+    operation: string,
+    limitMs: number,
+    signal: AbortSignal | undefined,
+    reject: (error: unknown) => void,
+    onEnd: () => void,
+  ) {
+    this.#operation = operation;
+    this.#limitMs = limitMs;
+    this.#signal = signal;
+    this.#reject = reject;
+    this.#onEnd = onEnd;
+    this.#timer = setTimeout(onTime, limitMs, this);
+    const answered = <R>(reply: Promise<R>): Promise<R> => reply.then((value) => this.#hear(value));
+    this.answered = Object.assign(answered, { deadline: this.#startedAt + limitMs });
+    if (signal === undefined) return;
+    this.#abort = () => this.fail(signal.reason);
+    signal.addEventListener('abort', this.#abort);
+  }
+
+  /** @returns whether it had not settled before. */
+  settle(): boolean {
+    if (!this.#isUnderWay) return false;
+    this.#isUnderWay = false;
+    clearTimeout(this.#timer);
+    if (this.#abort !== undefined) this.#signal?.removeEventListener('abort', this.#abort);
+    this.#onEnd();
+    return true;
+  }
+
+  fail(error: unknown): void {
+    if (this.settle()) this.#reject(error);
+  }
+
+  /** It failed with whatever ioredis says. */
+  failed(error: unknown): void {
+    if (this.#isUnderWay) this.fail(toL2Error(error, this.#operation, performance.now() - this.#startedAt));
+  }
+
+  /**
+   * When this process was busy for longer than the limit, the answer may lie unread in the socket, which Node looks at between timers and
+   * immediates: it gets that turn before it is given up. And a timer may come up to a millisecond early, while Redis was told the very
+   * deadline.
+   */
+  onTime(): void {
+    const leftMs = this.answered.deadline - performance.now();
+    if (leftMs > 0) this.#timer = setTimeout(onTime, Math.ceil(leftMs), this);
+    else this.#lastTurn = setImmediate(() => this.fail(new L2TimeoutError(NAME, this.#operation, this.#limitMs)));
+  }
+
+  /** An answer has come. */
+  #hear<R>(value: R): R {
+    if (!this.#isUnderWay) throw new L2ClosedError(NAME, `${this.#operation} was given up`);
+    (this.answered as { deadline: number }).deadline = performance.now() + this.#limitMs;
+    clearImmediate(this.#lastTurn);
+    this.#timer.refresh();
+    return value;
+  }
+}
+
+function onTime(call: Call): void {
+  call.onTime();
 }
 
 /** Makes what ioredis rejects with an error of the contract. */

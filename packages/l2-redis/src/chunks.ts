@@ -1,5 +1,5 @@
 /** So many keys go into one command at most: a script that writes 500 of them blocks Redis for two milliseconds or so. */
-const MAX_ITEMS = 500;
+export const MAX_ITEMS = 500;
 
 /** So many bytes of values go into one command at most, unless one value alone has more. */
 const MAX_BYTES = 1024 * 1024;

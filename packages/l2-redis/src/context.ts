@@ -66,12 +66,8 @@ export class Context {
   }
 
   /** Does the work of a call, if there is a connection: nothing is queued for later. See {@link Calls.run}. */
-  async run<T>(
-    operation: string,
-    options: L2CallOptions | undefined,
-    work: (answered: Answered) => Promise<T>,
-  ): Promise<T> {
-    if (!this.topology.isReady) throw unreachable(operation, this.topology.lastError);
+  run<T>(operation: string, options: L2CallOptions | undefined, work: (answered: Answered) => Promise<T>): Promise<T> {
+    if (!this.topology.isReady) return Promise.reject(unreachable(operation, this.topology.lastError));
     return this.calls.run(operation, options, work);
   }
 

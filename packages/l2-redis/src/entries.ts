@@ -17,6 +17,7 @@ import { EXPIRE } from './scripts/expire.js';
 import type { Script } from './scripts/script.js';
 import { TOUCH } from './scripts/touch.js';
 import { WRITE } from './scripts/write.js';
+import type { Stored } from './topology.js';
 
 /** What stands for the empty string as a lease, which the script takes for none. No grant ever has this token. */
 const NEVER_GRANTED = '-';
@@ -33,10 +34,9 @@ export class Entries {
     const { topology } = this.#context;
     const names = this.#context.enter(options, namespace, keys);
     if (keys.length === 0) return [];
-    return this.#context.run('read', options, async (answered) => {
-      const stored = await topology.read(keys.map(names.entry), answered);
-      return stored.map((each) => (each === null ? undefined : decodeEnvelope(each.bytes, each.now)));
-    });
+    return this.#context.run('read', options, (answered) =>
+      topology.read(keys.map(names.entry), answered).then((stored) => stored.map(decodeStored)),
+    );
   }
 
   async write(namespace: string, entries: readonly L2Write[], options?: L2CallOptions): Promise<L2Written[]> {
@@ -163,6 +163,10 @@ export class Entries {
       ),
     );
   }
+}
+
+function decodeStored(stored: Stored | null): L2Read {
+  return stored === null ? undefined : decodeEnvelope(stored.bytes, stored.now);
 }
 
 function toWritten(version: unknown): L2Written {

@@ -51,7 +51,7 @@ export function decodeLiving(stored: Buffer, now: RedisTime, gone: RedisTime): L
  */
 export function versionIn(head: Buffer): number | undefined {
   if (head.length === 0) return 0;
-  return head.length >= 12 && hasMagic(head) ? Number(head.readBigUInt64BE(4)) : undefined;
+  return head.length >= 12 && hasMagic(head) ? head.readUInt32BE(4) * 2 ** 32 + head.readUInt32BE(8) : undefined;
 }
 
 /** By whose clock an entry is stamped. `undefined` for bytes that are not ours. */
@@ -78,13 +78,13 @@ function isOurs(stored: Buffer): boolean {
 
 function hasMagic(stored: Buffer): boolean {
   const kind = stored[3] as number;
-  return stored.readUInt32BE(0) - kind === MAGIC && kind <= MAX_KIND;
+  return kind <= MAX_KIND && stored.readUInt32BE(0) - kind === MAGIC;
 }
 
 function decode(stored: Buffer, now: RedisTime): L2Found | L2Damaged {
   if (stored.length < HEADER_BYTES) return damaged(`${stored.length} bytes are too few for a header`);
   if (!hasMagic(stored)) return damaged('the header is not one of ours, or of a newer format');
-  const version = Number(stored.readBigUInt64BE(4));
+  const version = stored.readUInt32BE(4) * 2 ** 32 + stored.readUInt32BE(8);
   const writtenAt = stored.readUIntBE(12, 6);
   const staleAt = stored.readUIntBE(18, 6);
   const goneAt = stored.readUIntBE(24, 6);

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import type { Answered } from './calls.js';
-import { chunksOf } from './chunks.js';
+import { chunksOf, MAX_ITEMS } from './chunks.js';
 import type { RedisClock } from './clock.js';
 import { KnownServer } from './known-server.js';
 import type { Settings } from './options.js';
@@ -75,8 +75,13 @@ export class Server {
   }
 
   /** Reads strings, in pieces that do not block Redis. */
-  async mget(keys: readonly string[], answered: Answered): Promise<(Buffer | null)[]> {
+  mget(keys: readonly string[], answered: Answered): Promise<(Buffer | null)[]> {
     this.#sendTogether();
+    if (keys.length <= MAX_ITEMS && !this.clock.isStale) return answered(this.client.mgetBuffer(...keys));
+    return this.#mgetMore(keys, answered);
+  }
+
+  async #mgetMore(keys: readonly string[], answered: Answered): Promise<(Buffer | null)[]> {
     const pieces = chunksOf(keys).map((chunk) => answered(this.client.mgetBuffer(...chunk)));
     const [values] = await Promise.all([Promise.all(pieces), this.clock.isStale ? answered(this.#askTime()) : 0]);
     return values.length === 1 ? (values[0] as (Buffer | null)[]) : values.flat();

@@ -116,12 +116,14 @@ export class StandaloneTopology implements Topology {
     return withoutRepeats(items, keyOf).flatMap((part) => chunksOf(part, bytesOf));
   }
 
-  async read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]> {
-    const values = await this.#server.mget(keys, answered);
-    const now = this.#server.clock.now();
-    return values.map((bytes) => {
-      if (bytes !== null) this.#server.known.heard(bytes);
-      return bytes && { bytes, now };
+  read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]> {
+    return this.#server.mget(keys, answered).then((values) => {
+      const { known } = this.#server;
+      const now = known.clock.now();
+      return values.map((bytes) => {
+        if (bytes !== null) known.heard(bytes);
+        return bytes && { bytes, now };
+      });
     });
   }
 
