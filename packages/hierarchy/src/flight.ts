@@ -42,6 +42,8 @@ export class Flight {
   /** Of the call that began it: so is kept in L1 what L2 has. */
   readonly policy: Policy;
   readonly tally: ReadTally | undefined;
+  /** On whose account that was, where anybody listens to what looks into L2 find. */
+  account: string | undefined;
   /** The look into L2, bounded by its time limits. */
   found: Promise<Reading>;
   /** What that found, from when it is known. */
@@ -79,10 +81,13 @@ export class Flight {
     }
   }
 
-  /** The look into L2 is over. */
+  /** The look into L2 is over. Only the first word counts. */
   land(reading: Reading): void {
+    const land = this.#land;
+    if (land === undefined) return;
+    this.#land = undefined;
     this.reading = reading;
-    this.#land?.(reading);
+    land(reading);
     this.leave();
   }
 

@@ -25,41 +25,63 @@ export class Looks {
   /** Has L2 asked for the key of a flight, with those of all others of this turn. The flight will {@link Flight.land}, whatever happens. */
   add(flight: Flight): void {
     this.#waiting.push(flight);
+    const { events, correlation, work } = this.#space.core;
+    if (events.hearsLooks) flight.account = correlation.current();
+    if (this.#waiting.length > 1) return;
+    // From now on, so that close() waits for it.
+    work.begin();
     // Runs when the promise jobs of this turn are done: questions that come by way of promises are gathered too.
-    if (this.#waiting.length === 1) process.nextTick(() => void this.#look());
+    process.nextTick(() => void this.#look());
   }
 
   async #look(): Promise<void> {
     const space = this.#space;
     const { work, clock } = space.core;
-    const flights = this.#waiting;
-    this.#waiting = [];
-    work.begin();
+    let flights: readonly Flight[] | undefined;
     try {
       const attached = space.attach();
       const isAttached = attached === true || (await attached);
+      // Those of the turns that this took are part of it.
+      flights = this.#take();
       const asked = clock.now();
       const ids = flights.map(({ id }) => id);
       const answers = isAttached ? await this.#guard.read(space.name, ids) : UNANSWERED;
       for (let i = 0; i < flights.length; i += 1) {
         const flight = flights[i] as Flight;
-        this.#land(flight, answers === UNANSWERED ? UNANSWERED : answers[i], asked);
+        const read = answers === UNANSWERED ? UNANSWERED : answers[i];
+        if (space.core.events.hearsLooks) this.#landOnAccount(flight, read, asked);
+        else this.#land(flight, read, asked);
       }
     } catch {
-      // Not known to happen; but nobody is to wait for ever.
-      for (const flight of flights) if (flight.reading === undefined) flight.land(NO_ANSWER);
+      // An L2 that answers what is no answer; nobody is to wait for ever.
+      for (const flight of flights ?? this.#take()) flight.land(report(flight, UNANSWERED, UNANSWERED));
     } finally {
       work.end();
     }
   }
 
+  #take(): readonly Flight[] {
+    const flights = this.#waiting;
+    this.#waiting = [];
+    return flights;
+  }
+
+  /** The look runs on the account of whoever came first; what it tells of a key is told on that of who asked for it. */
+  #landOnAccount(flight: Flight, read: L2Read | Unanswered, asked: number): void {
+    this.#space.core.correlation.on(flight.account, () => this.#land(flight, read, asked));
+  }
+
   #land(flight: Flight, read: L2Read | Unanswered, asked: number): void {
-    const entry =
-      read === UNANSWERED
-        ? UNANSWERED
-        : admit(this.#space, flight.key, flight.id, flight.token, read, asked, flight.policy);
-    if (entry instanceof Promise) void this.#landLater(flight, read, entry);
-    else flight.land(report(flight, read, entry));
+    try {
+      const entry =
+        read === UNANSWERED
+          ? UNANSWERED
+          : admit(this.#space, flight.key, flight.id, flight.token, read, asked, flight.policy);
+      if (entry instanceof Promise) void this.#landLater(flight, read, entry);
+      else flight.land(report(flight, read, entry));
+    } catch {
+      flight.land(report(flight, UNANSWERED, UNANSWERED));
+    }
   }
 
   async #landLater(flight: Flight, read: L2Read | Unanswered, entry: Promise<Entry | undefined | Unanswered>) {
@@ -67,6 +89,8 @@ export class Looks {
     work.begin();
     try {
       flight.land(report(flight, read, await entry));
+    } catch {
+      flight.land(report(flight, UNANSWERED, UNANSWERED));
     } finally {
       work.end();
     }
