@@ -1,6 +1,3 @@
-/// <reference path="./cluster-key-slot.d.ts" />
-import slotOfKey from 'cluster-key-slot';
-
 /** How many slots a Redis Cluster has. */
 export const SLOTS = 16_384;
 
@@ -26,9 +23,33 @@ export function nameOf({ host, port }: Address): string {
   return `${host}:${port}`;
 }
 
-/** The slot of a key, given with its prefix. */
+/** The slot of a key, given with its prefix: by what stands in its first pair of braces, unless that is nothing, or by all of it. */
 export function slotOf(key: string | Buffer): number {
-  return slotOfKey(key);
+  const from = key.indexOf('{') + 1;
+  const to = from === 0 ? -1 : key.indexOf('}', from);
+  return to > from ? crc16(key, from, to) % SLOTS : crc16(key, 0, key.length) % SLOTS;
+}
+
+/** The CRC-16 of XMODEM, for each byte. */
+const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8;
+  for (let bit = 0; bit < 8; bit += 1) crc = (crc << 1) ^ (crc & 0x8000 ? 0x1021 : 0);
+  return crc;
+});
+
+// Reads text as it is, without making bytes of it first, as long as it is of ASCII.
+function crc16(key: string | Buffer, from: number, to: number): number {
+  const isText = typeof key === 'string';
+  let crc = 0;
+  for (let i = from; i < to; i += 1) {
+    const code = isText ? key.charCodeAt(i) : (key[i] as number);
+    if (isText && code > 127) {
+      const bytes = Buffer.from(key.slice(from, to));
+      return crc16(bytes, 0, bytes.length);
+    }
+    crc = ((crc << 8) & 0xffff) ^ (CRC16[(crc >> 8) ^ code] as number);
+  }
+  return crc;
 }
 
 /** Reads what `CLUSTER SLOTS` answers. */

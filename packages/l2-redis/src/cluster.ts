@@ -1,18 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { L2Moment } from '@tierwise/l2';
 import type { Answered } from './calls.js';
 import { chunksOf, withoutRepeats } from './chunks.js';
 import { ClusterNodes } from './cluster-nodes.js';
+import { ClusterReads } from './cluster-reads.js';
+import { ClusterRoute } from './cluster-route.js';
 import type { ClusterServer } from './cluster-server.js';
-import { redirectionOf, slotOf } from './cluster-slots.js';
-import { goneAt, stamperOf } from './envelope.js';
+import { slotOf } from './cluster-slots.js';
 import type { ClusterSettings, Settings } from './options.js';
-import { PEEK } from './scripts/peek.js';
 import type { Script } from './scripts/script.js';
 import type { ScriptArgument, Stored, Timed, Topology, TopologyListener } from './topology.js';
-
-/** So long a slot that is just moving is left alone before what it refused is sent again, in milliseconds. */
-const PAUSE_MS = 5;
 
 /**
  * A Redis Cluster. Every key's commands go to the master of its slot, over one connection to each master, and wherever that
@@ -20,9 +16,6 @@ const PAUSE_MS = 5;
  *
  * ioredis' own `Cluster` would send again what was under way when a connection broke, even long after its caller gave it up and
  * on top of newer writes, and does not say which server answered. So the connections are plain ones, and this decides.
- *
- * Reads are one `GET` per key: keys of a batch rarely share a slot, and while a slot moves, a command of several keys may be
- * refused where each alone would be answered.
  */
 export class ClusterTopology implements Topology {
   readonly db = 0;
@@ -31,6 +24,8 @@ export class ClusterTopology implements Topology {
   readonly #cluster: ClusterSettings;
   readonly #listeners: (() => void)[] = [];
   #nodes: ClusterNodes | undefined;
+  #route: ClusterRoute | undefined;
+  #reads: ClusterReads | undefined;
 
   constructor(settings: Settings, cluster: ClusterSettings) {
     this.#settings = settings;
@@ -74,6 +69,8 @@ export class ClusterTopology implements Topology {
       onTakeover: (isTaken) => listener.onTakeover((key) => isTaken(this.slotOf(key))),
     });
     this.#nodes = nodes;
+    this.#route = new ClusterRoute(nodes, this.#settings, this.#cluster);
+    this.#reads = new ClusterReads(this.#route, (key) => this.slotOf(key), this.#settings.colocate !== undefined);
     nodes.start();
   }
 
@@ -96,36 +93,19 @@ export class ClusterTopology implements Topology {
   }
 
   read(keys: readonly string[], answered: Answered): Promise<(Stored | null)[]> {
-    return Promise.all(keys.map((key) => this.#read(key, answered)));
-  }
-
-  /**
-   * An entry's life is stamped by the clock of the server that wrote it. Replication and the moving of slots bring entries to
-   * servers with other clocks, and those are asked what of the life remains, since they keep it by themselves.
-   */
-  async #read(key: string, answered: Answered): Promise<Stored | null> {
-    const [bytes, { server }] = await answered(
-      this.#send(this.slotOf(key), async (each, isAsking) => [await each.server.get(key, isAsking), each] as const),
-    );
-    if (bytes === null) return null;
-    if (stamperOf(bytes) === server.stamper) {
-      server.known.heard(bytes);
-      return { bytes, now: server.clock.now() };
-    }
-    const [again, remaining] = (await answered(this.run(PEEK, [key], []))) as [Buffer | null, number];
-    if (again === null) return null;
-    // Who remains for ever was not written by us, or is damaged, which its bytes tell.
-    return { bytes: again, now: goneAt(again) - Math.max(0, Number(remaining)) };
+    return (this.#reads as ClusterReads).read(keys, answered);
   }
 
   run(script: Script, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {
     const slot = this.slotOf(keys[0] as string);
-    return this.#send(slot, ({ server }, isAsking) => server.run(script, keys, args, isAsking));
+    return (this.#route as ClusterRoute).send(slot, ({ server }, isAsking) => server.run(script, keys, args, isAsking));
   }
 
   runTimed(script: Script, keys: readonly string[], args: readonly ScriptArgument[], deadline: number): Promise<Timed> {
     const slot = this.slotOf(keys[0] as string);
-    return this.#send(slot, ({ server }, isAsking) => server.runTimed(script, keys, args, deadline, isAsking));
+    return (this.#route as ClusterRoute).send(slot, ({ server }, isAsking) =>
+      server.runTimed(script, keys, args, deadline, isAsking),
+    );
   }
 
   momentOf(key: string): L2Moment {
@@ -150,7 +130,9 @@ export class ClusterTopology implements Topology {
     const prefix = Buffer.from(this.keyPrefix);
     const counts = await Promise.all(
       keys.map((key) =>
-        this.#send(slotOf(Buffer.concat([prefix, key])), ({ server }, isAsking) => server.unlink([key], isAsking)),
+        (this.#route as ClusterRoute).send(slotOf(Buffer.concat([prefix, key])), ({ server }, isAsking) =>
+          server.unlink([key], isAsking),
+        ),
       ),
     );
     return counts.reduce((sum, count) => sum + count, 0);
@@ -177,35 +159,5 @@ export class ClusterTopology implements Topology {
 
   slotOf(key: string): number {
     return slotOf(this.keyPrefix + key);
-  }
-
-  /** Sends what concerns a slot to whoever has it. Sent again only if it was surely not done. */
-  async #send<T>(slot: number, send: (to: ClusterServer, isAsking: boolean) => Promise<T>): Promise<T> {
-    const nodes = this.#nodes as ClusterNodes;
-    const giveUpAt = performance.now() + this.#settings.commandTimeout;
-    let to = nodes.ownerOf(slot);
-    let isAsking = false;
-    for (;;) {
-      try {
-        return await send(to, isAsking);
-      } catch (error) {
-        const redirection = redirectionOf(error, to.address, this.#cluster.natMap);
-        if (redirection === undefined) throw error;
-        isAsking = false;
-        if (redirection.type === 'moved') await nodes.refresh(redirection.address);
-        else if (redirection.type === 'tryAgain') await delay(PAUSE_MS);
-        // What was given up by its caller must not be done after all.
-        for (;;) {
-          if (performance.now() > giveUpAt) throw error;
-          try {
-            isAsking = redirection.type === 'ask';
-            to = isAsking ? nodes.at((redirection as { address: typeof to.address }).address) : nodes.ownerOf(slot);
-            break;
-          } catch {
-            await delay(PAUSE_MS);
-          }
-        }
-      }
-    }
   }
 }

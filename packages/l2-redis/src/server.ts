@@ -87,6 +87,13 @@ export class Server {
     return values.length === 1 ? (values[0] as (Buffer | null)[]) : values.flat();
   }
 
+  /** Reads strings by a command each, all of which leave together. */
+  getEach(keys: readonly string[]): Promise<Buffer | null>[] {
+    this.#sendTogether();
+    if (this.clock.isStale) this.#askTime().catch(() => {});
+    return keys.map((key) => this.client.getBuffer(key));
+  }
+
   /** Reads one string. */
   get(key: string, isAsking: boolean): Promise<Buffer | null> {
     this.#sendTogether();
