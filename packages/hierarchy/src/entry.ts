@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { L1Entry, SlotMap } from '@tierwise/l1';
 import type { Space } from './space.js';
 
@@ -157,9 +158,10 @@ export class Entry implements Facts, L1Entry<Entry> {
   /** A promise of the value, which readers share as they share the value. */
   answer(): Promise<unknown> {
     if (this.#answer !== undefined) return this.#answer;
-    const answer = Promise.resolve(this.value());
-    if (this.#form === 'shared') this.#answer = answer;
-    return answer;
+    const value = this.value();
+    if (this.#form !== 'shared') return Promise.resolve(value);
+    this.#answer = NOBODYS.runInAsyncScope(promiseOf, undefined, value);
+    return this.#answer;
   }
 
   #decode(): unknown {
@@ -177,6 +179,13 @@ export class Entry implements Facts, L1Entry<Entry> {
 type Life = Pick<Facts, 'key' | 'version' | 'writtenAt' | 'freshUntil' | 'keepUntil'>;
 
 const NO_BYTES = new Uint8Array();
+
+/** In Node 20 and 22 a promise keeps what stood in every AsyncLocalStorage when it was made: some request, for as long as the entry lives. */
+const NOBODYS = new AsyncResource('tierwise');
+
+function promiseOf(value: unknown): Promise<unknown> {
+  return Promise.resolve(value);
+}
 
 /** Memory of its own for what is a window on more, such as on all that came from a socket at once: to keep it would keep all of that. */
 function detached(bytes: Uint8Array): Uint8Array {

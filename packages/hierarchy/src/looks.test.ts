@@ -177,7 +177,9 @@ describe('a value that waits for marks', () => {
 
   test('is unanswered when L2 answers what are no marks', async () => {
     const { reader } = await pairWithMarks();
-    const marks = vi.spyOn(reader.l2.time as NonNullable<Node['l2']['time']>, 'marks').mockResolvedValue({} as never);
+    const marks = vi
+      .spyOn(reader.l2.time as NonNullable<Node['l2']['time']>, 'marks')
+      .mockResolvedValue({ tags: [] } as never);
     expect(await getAll(reader)).toEqual(['value of a', undefined, 'value of c']);
     expect(reader.cache.stats().l2).toMatchObject({ hits: 2, misses: 1, unanswered: 1 });
     marks.mockRestore();
