@@ -1,3 +1,6 @@
+// Before ioredis, which extends String: see there.
+import '@tierwise/l2';
+
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Address } from './cluster-slots.js';
 import type { Settings } from './options.js';

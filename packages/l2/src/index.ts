@@ -1,3 +1,5 @@
+import './fast-strings.js';
+
 export {
   DELETION_MEMORY_MS,
   type L2,
