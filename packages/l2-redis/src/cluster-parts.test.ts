@@ -19,6 +19,26 @@ test('what a server says of slots is read, with the address that it was asked by
   ]);
 });
 
+// As `CLUSTER KEYSLOT` of Redis 7 answers.
+test.each([
+  ['', 0],
+  ['123456789', 12_739],
+  ['user:1', 10_778],
+  ['a{user:1}', 10_778],
+  ['{user:1}.{b}', 10_778],
+  ['{}{user:1}', 3_992],
+  ['a{}b', 13_694],
+  ['a}{', 7_586],
+  ['{a', 10_276],
+  ['{', 4_092],
+  ['ü', 9_552],
+  ['é{ü}ö', 9_552],
+  ['schlüssel😀', 2_221],
+])('the slot of %j', (key, slot) => {
+  expect(slotOf(key)).toBe(slot);
+  expect(slotOf(Buffer.from(key))).toBe(slot);
+});
+
 test.each([
   ['MOVED 12 10.0.0.2:7001', { type: 'moved', address: { host: '10.0.0.2', port: 7001 } }],
   ['ASK 12 fe80::1:7001', { type: 'ask', address: { host: 'fe80::1', port: 7001 } }],

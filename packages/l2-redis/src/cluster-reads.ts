@@ -1,4 +1,5 @@
 import type { Answered } from './calls.js';
+import type { RedisTime } from './clock.js';
 import type { ClusterRoute } from './cluster-route.js';
 import type { ClusterServer } from './cluster-server.js';
 import { goneAt, stamperOf } from './envelope.js';
@@ -87,13 +88,15 @@ export class ClusterReads {
       return;
     }
     let peeks: Promise<void>[] | undefined;
+    let now: RedisTime | undefined;
     for (let i = 0; i < values.length; i += 1) {
       const bytes = values[i] as Buffer | null;
       const place = places[i] as number;
       if (bytes === null) continue;
       if (isStampedBy(to, bytes)) {
         server.known.heard(bytes);
-        stored[place] = { bytes, now: server.clock.now() };
+        now ??= server.clock.now();
+        stored[place] = { bytes, now };
       } else {
         peeks ??= [];
         peeks.push(this.#peek(keys[i] as string, place, reading));
@@ -117,7 +120,9 @@ export class ClusterReads {
       return to.server.get(key, isAsking);
     };
     const bytes = await answered(
-      reply.catch((error: unknown) => this.#route.sendAgain(this.#slotOf(key), get, { to: asked, error, giveUpAt })),
+      reply
+        .catch((error: unknown) => this.#route.sendAgain(this.#slotOf(key), get, { to: asked, error, giveUpAt }))
+        .catch(noneForOtherType),
     );
     if (bytes === null) return;
     if (!isStampedBy(from, bytes)) return this.#peek(key, place, reading);
@@ -139,4 +144,10 @@ export class ClusterReads {
 
 function isStampedBy({ server }: ClusterServer, bytes: Buffer): boolean {
   return stamperOf(bytes) === server.stamper;
+}
+
+/** A value of another type is none of ours. `MGET` says so by itself, `GET` fails. */
+function noneForOtherType(error: unknown): null {
+  if (error instanceof Error && error.name === 'ReplyError' && error.message.startsWith('WRONGTYPE ')) return null;
+  throw error;
 }
