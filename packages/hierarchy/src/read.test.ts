@@ -175,6 +175,21 @@ describe('callers without limits or signals of their own', () => {
     expect(n2.cache.stats().loads.started).toBe(0);
   });
 
+  test('whose look outlasts close() reject, whatever it finds', async () => {
+    const { node } = cluster();
+    const [n1, n2] = [await node(), await node({ closeTimeout: '1s', l2Timeout: '1h', loadTimeout: { hard: '10h' } })];
+    await n1.cache.set('k', 'v');
+    const held = n2.l2.hold('read', 'back');
+    const reads = [1, 2].map(() => n2.cache.getOrSet('k', () => 'loaded'));
+    const ends = Promise.all(reads.map((read) => expect(read).rejects.toBeInstanceOf(HierarchyClosedError)));
+    await held.arrived;
+    const closing = n2.cache.close();
+    await n2.clock.advance(1_000);
+    held.release();
+    await closing;
+    await ends;
+  });
+
   test('who come when a tag of what the look found has been invalidated load it anew, once', async () => {
     const { node } = cluster();
     const [n1, n2] = [await node(), await node()];
