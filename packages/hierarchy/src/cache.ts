@@ -22,11 +22,12 @@ import {
   type StoreOptions,
 } from './policy.js';
 import { find, findOrLoad, lookUp, refreshAhead } from './read.js';
+import { set, setOne } from './set.js';
 import type { Space } from './space.js';
 import { type CacheStats, toStats } from './stats.js';
 import { runTransaction, Transaction, type TransactionOptions } from './transaction.js';
 import type { Rules } from './validation.js';
-import { remove, set, touch } from './write.js';
+import { remove, touch } from './write.js';
 
 /** A value with what is known of it. */
 export interface CacheEntry<V> {
@@ -217,7 +218,11 @@ export class Cache {
 
   /** Stores a value in both tiers; peers drop theirs. When it resolves, no earlier value is served here any more. */
   async set(key: string, value: unknown, options?: StoreOptions): Promise<void> {
-    await this.#set([[key, value]], options);
+    if (options?.tags !== undefined) return this.#set([[key, value]], options);
+    this.#space.core.work.checkOpen();
+    checkStoreOptions('set()', options, this.#policy.rules);
+    this.#checkItem(key, value);
+    return this.#track(setOne(this.#space, key, value, refinePolicy(this.#policy, options)));
   }
 
   /** Stores values, in as few commands as L2 allows. Of a key that comes twice, the later value counts. */
@@ -375,17 +380,18 @@ export class Cache {
     this.#space.core.work.checkOpen();
     const { rules } = this.#policy;
     checkStoreOptions('set()', options, rules);
-    for (const [key, value] of items) {
-      checkKey(key, rules);
-      if (value === undefined) {
-        throw new InvalidValueError(
-          `undefined cannot be stored under ${JSON.stringify(key)}, since it means absence: store null, or delete the key`,
-          { namespace: this.name, key },
-        );
-      }
-    }
+    for (const [key, value] of items) this.#checkItem(key, value);
     const tags = options?.tags === undefined ? NO_TAGS : [...options.tags];
     return this.#track(set(this.#space, items, refinePolicy(this.#policy, options), tags));
+  }
+
+  #checkItem(key: string, value: unknown): void {
+    checkKey(key, this.#policy.rules);
+    if (value !== undefined) return;
+    throw new InvalidValueError(
+      `undefined cannot be stored under ${JSON.stringify(key)}, since it means absence: store null, or delete the key`,
+      { namespace: this.name, key },
+    );
   }
 
   #check(keys: readonly string[]): void {

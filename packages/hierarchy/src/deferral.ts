@@ -37,7 +37,8 @@ export async function tryOrder<T>(
   const now = pending.length === 0 ? ids : ids.filter((id) => !waiting.has(id));
   if (now.length === 0) return { answers: new Map(), late: waiting, inDoubt: NONE, error: undefined };
   try {
-    await prepare(space, now);
+    const ready = prepare(space, now);
+    if (ready !== undefined) await ready;
     const answers = new Map<string, T>();
     for (const [index, answer] of ((await send(now)) ?? []).entries()) answers.set(now[index] ?? '', answer);
     return { answers, late: waiting, inDoubt: NONE, error: undefined };
@@ -52,7 +53,7 @@ export function isMadeUpFor(space: Space, error: unknown): boolean {
   return space.core.outbox !== undefined && error instanceof L2FailedError && isDeferrable(error.cause);
 }
 
-function mayHaveArrived(error: unknown): boolean {
+export function mayHaveArrived(error: unknown): boolean {
   return !(error instanceof L2FailedError && error.cause instanceof L2SkippedError);
 }
 
@@ -61,8 +62,17 @@ export function reportDeferred(space: Space, event: Omit<HierarchyEventOf<'defer
   if (events.wants('deferred')) events.emit({ type: 'deferred', namespace: space.name, ...event });
 }
 
-/** What every order waits for: to know the present generation, and (in an L2 without leases) fills under way. */
-async function prepare(space: Space, ids: readonly string[]): Promise<void> {
+/**
+ * What every order waits for: to know the present generation, and (in an L2 without leases) fills under way.
+ *
+ * @returns `undefined` where there is nothing to wait for, as nearly always.
+ */
+export function prepare(space: Space, ids: readonly string[]): Promise<void> | undefined {
+  const hasLeases = space.core.guard?.hasLeases === true;
+  return hasLeases && space.attach() === true ? undefined : prepareLater(space, ids);
+}
+
+async function prepareLater(space: Space, ids: readonly string[]): Promise<void> {
   await space.reach();
   if (space.core.guard?.hasLeases === false) {
     await Promise.allSettled(ids.flatMap((id) => space.fences.fillsUnderWay(id)));

@@ -101,7 +101,7 @@ export class L2Probe {
     if (isOver()) return undefined;
     const bytes = randomBytes(BYTES);
     this.#sentAt = this.#core.clock.now();
-    await guard.write(namespace, [{ key: KEY, bytes, freshMs: KEEP_MS, keepMs: KEEP_MS }], undefined);
+    await guard.write(namespace, { key: KEY, bytes, freshMs: KEEP_MS, keepMs: KEEP_MS }, undefined);
     if (isOver()) return undefined;
     const answers = await guard.read(namespace, [KEY]);
     if (answers === UNANSWERED || answers[0] === UNANSWERED)

@@ -151,10 +151,7 @@ export class L2Guard {
       .send('read', () => this.#l2.read(namespace, asked), about)
       .then(
         (answers = []) => (asked.length === keys.length ? answers : inPlaces(keys, asked, answers)),
-        (error) => {
-          this.#report('read', error);
-          return UNANSWERED;
-        },
+        (error) => this.#unanswered('read', error),
       );
   }
 
@@ -180,30 +177,25 @@ export class L2Guard {
     );
   }
 
-  async fill(namespace: string, write: L2Write): Promise<L2Written | Unanswered | undefined> {
-    if (this.#isPending(namespace, write.key)) return UNANSWERED;
+  fill(namespace: string, write: L2Write): Promise<L2Written | Unanswered | undefined> {
+    if (this.#isPending(namespace, write.key)) return Promise.resolve(UNANSWERED);
     const account = this.#correlation.current();
-    return this.#question('fill', this.#together(this.#fills, 'fill', namespace, write, account));
+    const unanswered = (error: unknown): Unanswered => this.#unanswered('fill', error);
+    return this.#fills.ask(namespace, write, account).catch((error) => {
+      if (!(error instanceof L2InvalidError)) return unanswered(error);
+      return this.#alone('fill', namespace, write, account).catch(unanswered);
+    });
   }
 
-  /** One of the writes that become one command. */
-  async #together(
-    gatherer: Coalescer<L2Write, L2Written>,
+  /** Perhaps it was another one of the same turn that L2 refused: then this one is sound by itself. */
+  async #alone(
     operation: 'fill' | 'write',
     namespace: string,
     write: L2Write,
     account: string | undefined,
   ): Promise<L2Written | undefined> {
-    try {
-      return await gatherer.ask(namespace, write, account);
-    } catch (error) {
-      if (!(error instanceof L2InvalidError)) throw error;
-      // Perhaps it was another one of the same turn: then this one is sound by itself.
-      const about = { namespace, count: 1 };
-      return (
-        await this.#line.send(operation, () => this.#write(namespace, [write], callOptions(account)), about)
-      )?.[0];
-    }
+    const about = { namespace, count: 1 };
+    return (await this.#line.send(operation, () => this.#write(namespace, [write], callOptions(account)), about))?.[0];
   }
 
   /** The marks of tags, in their order. With `ensureMs`, they are made to exist, and to last. */
@@ -225,27 +217,35 @@ export class L2Guard {
    * Writes of one key each that come in one turn of the event loop become one command. Every other order that comes in between sends them
    * on their way first, so that the order of calls is the order of commands; so does a write on another account, which is another command.
    *
-   * @param key the first one as the user spells it, for the error; so for the other orders.
+   * @param key as the user spells it, for the error; so for the other orders, of the first one.
    */
-  async write(
+  write(namespace: string, write: L2Write, key: string | undefined): Promise<L2Written | undefined> {
+    const account = this.#correlation.current();
+    if (account !== this.#writesAccount) this.#writes.flush();
+    this.#writesAccount = account;
+    return this.#writes.ask(namespace, write, account).catch(async (error) => {
+      if (!(error instanceof L2InvalidError)) throw this.#failed('write', error, namespace, key);
+      try {
+        return await this.#alone('write', namespace, write, account);
+      } catch (failure) {
+        throw this.#failed('write', failure, namespace, key);
+      }
+    });
+  }
+
+  /** Writes of several keys, as one command. */
+  async writeMany(
     namespace: string,
     writes: readonly L2Write[],
     key: string | undefined,
   ): Promise<readonly L2Written[] | undefined> {
     const [only] = writes;
-    if (only === undefined || writes.length > 1) {
-      const write = () => this.#write(namespace, writes, this.#account);
-      return this.#order('write', write, { namespace, key, count: writes.length });
-    }
-    const account = this.#correlation.current();
-    if (account !== this.#writesAccount) this.#writes.flush();
-    this.#writesAccount = account;
-    try {
-      const written = await this.#together(this.#writes, 'write', namespace, only, account);
+    if (only !== undefined && writes.length === 1) {
+      const written = await this.write(namespace, only, key);
       return written && [written];
-    } catch (error) {
-      throw this.#failed('write', error, namespace, key);
     }
+    const write = () => this.#write(namespace, writes, this.#account);
+    return this.#order('write', write, { namespace, key, count: writes.length });
   }
 
   #write(namespace: string, writes: readonly L2Write[], account: L2CallOptions | undefined): Promise<L2Written[]> {
@@ -323,9 +323,13 @@ export class L2Guard {
     try {
       return await answer;
     } catch (error) {
-      this.#report(operation, error);
-      return UNANSWERED;
+      return this.#unanswered(operation, error);
     }
+  }
+
+  #unanswered(operation: string, error: unknown): Unanswered {
+    this.#report(operation, error);
+    return UNANSWERED;
   }
 
   async #order<T>(operation: string, run: () => Promise<T> | undefined, about: OrderAbout): Promise<T | undefined> {
