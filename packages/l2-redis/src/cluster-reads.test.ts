@@ -122,6 +122,18 @@ describe('keys that share a slot', () => {
     expect(commands).toEqual({ get: 0, mget: 1 });
   });
 
+  clusterTest(
+    'are one command for each slot, whoever has it',
+    { colocate: (_, key) => key.slice(-1) },
+    async (bench) => {
+      await fill(bench, KEYS);
+      const commands = await commandsOf(bench, async () => {
+        expect((await bench.node.l2.read(bench.namespace, KEYS)).map(text)).toEqual(KEYS);
+      });
+      expect(commands).toEqual({ get: 0, mget: 10 });
+    },
+  );
+
   clusterTest('are read while half of them have moved, and when all have', { colocate }, async (bench) => {
     const { cluster, node, namespace } = bench;
     await fill(bench, KEYS);
