@@ -30,8 +30,9 @@ interface Reading {
  * Reads from a Cluster: each server is asked once, for all keys of a batch that it has. Only a key whose answer leaves something
  * open, since its slot has moved or another server's clock has stamped it, goes a way of its own.
  *
- * Those are a `GET` per key: keys of a batch rarely share a slot, and a command takes keys of one slot only. Where users have keys
- * share slots, they are one `MGET` for each slot. That may be refused while a slot moves, as each key alone would not be.
+ * A server is asked by a `GET` for each key: keys of a batch rarely share a slot, and a command takes keys of one slot only. Where
+ * users have keys share slots, it is asked by an `MGET` for each slot. That may be refused while a slot moves although each key alone
+ * would not be, so what was refused is asked again key by key.
  */
 export class ClusterReads {
   readonly #route: ClusterRoute;
