@@ -79,6 +79,8 @@ export class Context {
     bytesOf?: (item: T) => number,
   ): Promise<R[]> {
     if (items.length === 1) return send(items);
+    const [first, ...others] = this.topology.group(items, keyOf, bytesOf);
+    if (first === undefined || others.length === 0) return send(first ?? []);
     const places = items.map((item, index) => ({ item, index }));
     const groups = this.topology.group(places, ({ item }) => keyOf(item), bytesOf && (({ item }) => bytesOf(item)));
     const results = new Array<R>(items.length);

@@ -49,16 +49,9 @@ export class Entries {
         entries,
         ({ key }) => names.entry(key),
         async (group) => {
-          const { reply } = await this.#context.runInTime('write', answered, WRITE, namesOfWrites(names, group), [
-            ...head,
-            ...group.flatMap(({ key, bytes, freshMs, keepMs, lease }) => [
-              freshMs,
-              keepMs,
-              lease === undefined ? '' : lease || NEVER_GRANTED,
-              JSON.stringify(key),
-              bytes,
-            ]),
-          ]);
+          const keys = namesOfWrites(names, group);
+          const args = [...head, ...argumentsOf(group)];
+          const { reply } = await this.#context.runInTime('write', answered, WRITE, keys, args);
           const written = reply.map(toWritten);
           // A fill replaces what nobody invalidated: if it is lost, nothing invalid is back.
           const sets = group.filter(({ lease }, i) => lease === undefined && written[i]?.status === 'stored');
@@ -163,6 +156,21 @@ export class Entries {
       ),
     );
   }
+}
+
+/** Of {@link WRITE}, after its head. */
+function argumentsOf(writes: readonly L2Write[]): (string | Uint8Array)[] {
+  const lives = Buffer.allocUnsafe(12 * writes.length);
+  const hasFills = writes.some(({ lease }) => lease !== undefined);
+  const args: (string | Uint8Array)[] = [lives, hasFills ? '1' : ''];
+  for (let i = 0; i < writes.length; i += 1) {
+    const { key, bytes, freshMs, keepMs, lease } = writes[i] as L2Write;
+    lives.writeUIntBE(freshMs, 12 * i, 6);
+    lives.writeUIntBE(keepMs, 12 * i + 6, 6);
+    args.push(JSON.stringify(key), bytes);
+    if (hasFills) args.push(lease === undefined ? '' : lease || NEVER_GRANTED);
+  }
+  return args;
 }
 
 function decodeStored(stored: Stored | null): L2Read {

@@ -60,8 +60,13 @@ export function isShort({ keepMs }: L2Life): boolean {
 
 /** What a script that stores entries is given: longer lives are spared the names of notes. */
 export function namesOfWrites(names: Keys, writes: readonly (L2Life & { readonly key: string })[]): string[] {
-  if (!writes.some(isShort)) return writes.flatMap(({ key }) => [names.entry(key), names.lease(key)]);
-  return writes.flatMap(({ key }) => [names.entry(key), names.lease(key), names.note(key)]);
+  const haveNotes = writes.some(isShort);
+  const all: string[] = [];
+  for (const { key } of writes) {
+    all.push(names.entry(key), names.lease(key));
+    if (haveNotes) all.push(names.note(key));
+  }
+  return all;
 }
 
 /**

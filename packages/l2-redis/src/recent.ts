@@ -53,7 +53,7 @@ export class RecentInvalidations {
     if (this.#bounds.count === 0) return;
     const at = this.#now();
     for (const key of keys) {
-      const id = JSON.stringify([namespace, key]);
+      const id = idOf(namespace, key);
       const earlier = this.#entries.get(id);
       this.#entries.delete(id);
       this.#entries.set(id, { namespace, key, deed: earlier?.deed === 'delete' ? 'delete' : deed, at });
@@ -78,7 +78,7 @@ export class RecentInvalidations {
 
   /** Whether nothing has happened to the key since. */
   isLatest(entry: RecentEntry): boolean {
-    return this.#entries.get(JSON.stringify([entry.namespace, entry.key])) === entry;
+    return this.#entries.get(idOf(entry.namespace, entry.key)) === entry;
   }
 
   marks(): RecentMark[] {
@@ -95,4 +95,9 @@ export class RecentInvalidations {
       }
     }
   }
+}
+
+/** The namespace's length keeps `a` + `bc` apart from `ab` + `c`. */
+function idOf(namespace: string, key: string): string {
+  return `${namespace.length}:${namespace}${key}`;
 }

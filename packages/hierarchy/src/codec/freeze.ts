@@ -20,7 +20,7 @@ const DEEPEST = 64;
 const EMPTY = Object.freeze({});
 
 /** Whether somebody gave all objects something that is enumerated like their own: that is neither to be looked at nor frozen. */
-function inheritsAnything(): boolean {
+export function inheritsAnything(): boolean {
   for (const _ in EMPTY) return true;
   return false;
 }

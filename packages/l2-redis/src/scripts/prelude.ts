@@ -65,7 +65,7 @@ local function store(key, kind, fresh, keep, bytes)
   local version = math.max(micros, (before or 0) + 1)
   if version ~= micros then kind = ${UNKNOWN} end
   local head = struct.pack('>BI8I6I6I6I4', kind, version, now, now + fresh, now + keep, stamper)
-  redis.call('SET', key, MAGIC .. head .. bytes, 'PXAT', text(now + keep))
+  redis.call('SET', key, MAGIC .. head .. bytes, 'PXAT', now + keep)
   return version, before, written, how, foreign
 end
 `;
