@@ -10,6 +10,7 @@ import {
 import type { RedisTime } from './clock.js';
 import type { Context } from './context.js';
 import { decodeLiving } from './envelope.js';
+import type { Keys } from './keys.js';
 import { NAME } from './name.js';
 import { ACQUIRE, RELEASE, RENEW } from './scripts/lease.js';
 
@@ -17,7 +18,7 @@ import { ACQUIRE, RELEASE, RENEW } from './scripts/lease.js';
 const GRANTED = 1;
 const HELD = 2;
 
-/** 128 random bits: no two grants ever share a token. */
+/** 128 random bits, and the number of the request among those of one script: no two grants ever share a token. */
 const TOKEN_BYTES = 16;
 
 /** Leases in Redis: each is a string of its own beside its entry, which expires with the lease. */
@@ -46,15 +47,14 @@ export class Leases implements L2Leases {
         requests,
         ({ key }) => names.entry(key),
         async (group) => {
-          const random = randomBytes(TOKEN_BYTES * group.length);
-          const tokens = group.map((_, i) => random.toString('base64url', TOKEN_BYTES * i, TOKEN_BYTES * (i + 1)));
+          const root = `${randomBytes(TOKEN_BYTES).toString('base64url')}.`;
           const { reply, now } = await this.#context.runTimed(
             answered,
             ACQUIRE,
-            group.flatMap(({ key }) => [names.entry(key), names.lease(key)]),
-            [ttlMs, ...group.flatMap(({ seen }, i) => [seen ?? '', tokens[i] as string])],
+            namesOfLeases(names, group),
+            argumentsOf(group, ttlMs, root),
           );
-          return reply.map((answer, i) => toAnswer(answer as Answer, tokens[i] as string, now));
+          return reply.map((answer, i) => toAnswer(answer as Answer, `${root}${i + 1}`, now));
         },
       ),
     );
@@ -85,10 +85,23 @@ export class Leases implements L2Leases {
   }
 }
 
-type Answer = readonly [kind: unknown, detail?: unknown, goneAt?: unknown];
+type Answer = typeof GRANTED | readonly [kind: unknown, detail: unknown, goneAt?: unknown];
 
-function toAnswer([kind, detail, gone]: Answer, token: L2LeaseToken, now: RedisTime): L2LeaseAnswer {
-  if (Number(kind) === GRANTED) return { status: 'granted', token };
+function toAnswer(answer: Answer, token: L2LeaseToken, now: RedisTime): L2LeaseAnswer {
+  if (!Array.isArray(answer)) return { status: 'granted', token };
+  const [kind, detail, gone] = answer;
   if (Number(kind) === HELD) return { status: 'held', remainingMs: Number(detail) };
   return { status: 'changed', entry: decodeLiving(detail as Buffer, now, Number(gone)) };
+}
+
+function namesOfLeases(names: Keys, requests: readonly L2LeaseRequest[]): string[] {
+  const all: string[] = [];
+  for (const { key } of requests) all.push(names.entry(key), names.lease(key));
+  return all;
+}
+
+/** Of {@link ACQUIRE}. */
+function argumentsOf(requests: readonly L2LeaseRequest[], ttlMs: number, root: string): (string | number)[] {
+  const haveSeen = requests.some(({ seen }) => seen !== undefined);
+  return haveSeen ? [ttlMs, root, ...requests.map(({ seen }) => seen ?? '')] : [ttlMs, root];
 }

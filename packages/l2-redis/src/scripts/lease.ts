@@ -6,8 +6,8 @@ import { script } from './script.js';
  * written over.
  *
  * KEYS: per request the entry's key and its lease's.
- * ARGV: ttlMs; per request: the version seen or '', a fresh token.
- * Answers: micros; per request {1} granted, {2, remaining ms} held, or {3, the stored entry, when it is gone by this server's
+ * ARGV: ttlMs, what all tokens begin with (each ends with its number); per request the version seen or '', unless none has seen any.
+ * Answers: micros; per request 1 granted, {2, remaining ms} held, or {3, the stored entry, when it is gone by this server's
  * clock or 0 for bytes that are not ours} changed.
  */
 export const ACQUIRE = script(
@@ -15,19 +15,21 @@ export const ACQUIRE = script(
   TIME,
   HEADER,
   `
-local reply = { micros }
+local reply, haveSeen = { micros }, #ARGV > 4
 for i = 1, #KEYS / 2 do
   local entry, lease = KEYS[2 * i - 1], KEYS[2 * i]
   local version, _, gone = header(entry)
-  if version and version ~= tonumber(ARGV[2 * i]) then
+  if version and version ~= (haveSeen and tonumber(ARGV[i + 2]) or nil) then
     reply[i + 1] = { 3, redis.call('GET', entry), gone or 0 }
+  elseif redis.call('SET', lease, ARGV[2] .. i, 'PX', ARGV[1], 'NX') then
+    reply[i + 1] = 1
   else
     local remaining = redis.call('PTTL', lease)
     if remaining >= 0 then
       reply[i + 1] = { 2, math.max(1, remaining) }
     else
-      redis.call('SET', lease, ARGV[2 * i + 1], 'PX', ARGV[1])
-      reply[i + 1] = { 1 }
+      redis.call('SET', lease, ARGV[2] .. i, 'PX', ARGV[1])
+      reply[i + 1] = 1
     end
   end
 end
