@@ -172,7 +172,6 @@ export class Events {
   readonly #listeners = new Map<HierarchyEventType, Set<(event: never) => void>>();
   #hearsHits = false;
   #hearsMisses = false;
-  #hearsLooks = false;
 
   /** @returns a function that takes the listener away again. */
   on<T extends HierarchyEventType>(type: T, listener: (event: HierarchyEventOf<T>) => void): () => void {
@@ -196,15 +195,9 @@ export class Events {
     return this.#hearsMisses;
   }
 
-  /** Whether anybody listens to what looks into L2 find. */
-  get hearsLooks(): boolean {
-    return this.#hearsLooks;
-  }
-
   #note(): void {
     this.#hearsHits = this.wants('hit');
     this.#hearsMisses = this.wants('miss');
-    this.#hearsLooks = this.#hearsHits || this.#hearsMisses || this.wants('damaged');
   }
 
   wants(type: HierarchyEventType): boolean {

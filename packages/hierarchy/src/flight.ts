@@ -42,7 +42,7 @@ export class Flight {
   /** Of the call that began it: so is kept in L1 what L2 has. */
   readonly policy: Policy;
   readonly tally: ReadTally | undefined;
-  /** On whose account that was, where anybody listens to what looks into L2 find. */
+  /** On whose account that was. */
   account: string | undefined;
   /** The look into L2, bounded by its time limits. */
   found: Promise<Reading>;

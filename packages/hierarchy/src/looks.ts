@@ -25,8 +25,8 @@ export class Looks {
   /** Has L2 asked for the key of a flight, with those of all others of this turn. The flight will {@link Flight.land}, whatever happens. */
   add(flight: Flight): void {
     this.#waiting.push(flight);
-    const { events, correlation, work } = this.#space.core;
-    if (events.hearsLooks) flight.account = correlation.current();
+    const { correlation, work } = this.#space.core;
+    flight.account = correlation.current();
     if (this.#waiting.length > 1) return;
     // From now on, so that close() waits for it.
     work.begin();
@@ -36,7 +36,7 @@ export class Looks {
 
   async #look(): Promise<void> {
     const space = this.#space;
-    const { work, clock } = space.core;
+    const { work, clock, correlation } = space.core;
     let flights: readonly Flight[] | undefined;
     try {
       const attached = space.attach();
@@ -46,11 +46,13 @@ export class Looks {
       const asked = clock.now();
       const ids = flights.map(({ id }) => id);
       const answers = isAttached ? await this.#guard.read(space.name, ids) : UNANSWERED;
+      // This runs on the account of whoever came first; what it tells of a key is told on that of who asked for it.
+      const account = correlation.current();
       for (let i = 0; i < flights.length; i += 1) {
         const flight = flights[i] as Flight;
         const read = answers === UNANSWERED ? UNANSWERED : answers[i];
-        if (space.core.events.hearsLooks) this.#landOnAccount(flight, read, asked);
-        else this.#land(flight, read, asked);
+        if (flight.account === account) this.#land(flight, read, asked);
+        else correlation.on(flight.account, () => this.#land(flight, read, asked));
       }
     } catch {
       // An L2 that answers what is no answer; nobody is to wait for ever.
@@ -64,11 +66,6 @@ export class Looks {
     const flights = this.#waiting;
     this.#waiting = [];
     return flights;
-  }
-
-  /** The look runs on the account of whoever came first; what it tells of a key is told on that of who asked for it. */
-  #landOnAccount(flight: Flight, read: L2Read | Unanswered, asked: number): void {
-    this.#space.core.correlation.on(flight.account, () => this.#land(flight, read, asked));
   }
 
   #land(flight: Flight, read: L2Read | Unanswered, asked: number): void {
