@@ -21,7 +21,7 @@ import {
   refinePolicy,
   type StoreOptions,
 } from './policy.js';
-import { find, findOrLoad, lookUp, refreshAhead } from './read.js';
+import { find, findOrLoad, joinCrowd, lookUp, refreshAhead } from './read.js';
 import { set, setOne } from './set.js';
 import type { Space } from './space.js';
 import { type CacheStats, toStats } from './stats.js';
@@ -152,7 +152,10 @@ export class Cache {
     // Not an async function, as get().
     try {
       const entry = this.#held(key, undefined);
-      if (entry === undefined) return this.#load(key, load, options, false).then(valueOfEntry<V>);
+      if (entry === undefined) {
+        const crowd = options === undefined && typeof load === 'function' ? this.#join(key) : undefined;
+        return (crowd ?? this.#load(key, load, options, false)).then(valueOfEntry<V>);
+      }
       if (entry.refreshFrom > 0) refreshAhead(this.#space, this.#wish(key, load, options, false), entry);
       return entry.answer() as Promise<V>;
     } catch (error) {
@@ -348,6 +351,12 @@ export class Cache {
   #find(key: string, options: ReadOptions | undefined): Promise<Entry | undefined> {
     this.#check([key]);
     return find(this.#space, key, this.#policy, options?.signal);
+  }
+
+  /** The wait of others for the same, if there is nothing to tell this caller from them. */
+  #join(key: string): Promise<Entry | undefined> | undefined {
+    // What somebody waits for is a key.
+    return typeof key === 'string' ? joinCrowd(this.#space, this.#space.idOf(key), this.#policy) : undefined;
   }
 
   #load(

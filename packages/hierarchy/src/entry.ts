@@ -42,7 +42,7 @@ export class Stamp {
   readonly tags: readonly string[];
   readonly userTags: readonly string[];
   /** What {@link LogicalTime.change} was when it was last judged alive. */
-  judgedAt = 0;
+  judgedAt = -1;
 
   constructor(epoch: number, { generation, deferrals = 0, tags, userTags }: StampFacts) {
     this.epoch = epoch;

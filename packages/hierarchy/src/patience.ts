@@ -33,11 +33,6 @@ export class Patience {
     return entry !== undefined && useOf(this.#space, entry, this.#wish.policy) !== 'none';
   }
 
-  /** Whether a look into L2 that begins when the call does is over before the call's time is: then nothing more need be done about that. */
-  get outlastsLook(): boolean {
-    return this.#wish.policy.loadTimeout.hardMs > this.#space.lookLimitMs;
-  }
-
   whileLooking(flight: Flight): Promise<Reading | typeof LATE> {
     const { signal } = this.#wish;
     const looking = untilAborted(flight.found, signal);

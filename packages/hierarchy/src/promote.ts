@@ -77,11 +77,15 @@ export function isFresh(space: Space, entry: Entry): boolean {
 
 /** Whether an entry was not invalidated in any way, as far as is known. */
 export function isAlive(space: Space, entry: Entry): boolean {
+  const { stamp } = entry;
+  // Nothing has changed since it was found to be.
+  if (stamp.judgedAt === space.time.change && stamp.epoch === space.fences.epoch) return true;
   return judge(space, entry) === 'alive';
 }
 
 /** Not known to be alive or stale is dead (law 5). */
 function isDead(space: Space, entry: Entry): boolean {
+  if (isAlive(space, entry)) return false;
   const verdict = judge(space, entry);
   return verdict === 'dead' || verdict === 'unknown';
 }

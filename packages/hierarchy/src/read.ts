@@ -81,31 +81,37 @@ export function findOrLoad(space: Space, wish: Wish): Promise<Entry | undefined>
   return isPlain ? bringTogether(space, id, wish, now) : bring(space, wish, known);
 }
 
-/** For callers of whom there may be ten thousand at once: those between whom there is no difference are one. */
+/**
+ * For callers of whom there may be ten thousand at once, and so before anything else is done for one that L1 could not answer: those
+ * between whom there is no difference share one wait. They came in the same millisecond, knew the same, have the same policy and nothing
+ * of their own.
+ *
+ * @returns `undefined` if there is nobody to join.
+ */
+export function joinCrowd(space: Space, id: string, policy: Policy): Promise<Entry | undefined> | undefined {
+  const flight = space.flights.get(id);
+  const crowd = flight?.crowd;
+  if (flight === undefined || crowd === undefined || crowd.policy !== policy) return undefined;
+  const now = space.now();
+  const { generation, deferrals } = space.time;
+  const isOne = crowd.at === Math.floor(now) && crowd.generation === generation && crowd.deferrals === deferrals;
+  if (!isOne || !flight.isJoinable(now) || space.home.has(id) || space.core.tracing.wants('read')) return undefined;
+  space.counters.readsCoalesced += 1;
+  if (flight.load === undefined) flight.crowded += 1;
+  else space.counters.loadsShared += 1;
+  return crowd.wait;
+}
+
+/** A caller who has nothing of its own, and whom others may join. */
 function bringTogether(space: Space, id: string, wish: Wish, now: number): Promise<Entry | undefined> {
   const { policy } = wish;
-  const { generation, deferrals } = space.time;
-  const at = Math.floor(now);
-  const before = space.flights.get(id);
-  const crowd = before?.crowd;
-  if (
-    before !== undefined &&
-    crowd?.at === at &&
-    crowd.policy === policy &&
-    crowd.generation === generation &&
-    crowd.deferrals === deferrals &&
-    before.isJoinable(now)
-  ) {
-    space.counters.readsCoalesced += 1;
-    if (before.load === undefined) before.crowded += 1;
-    else space.counters.loadsShared += 1;
-    return crowd.wait;
-  }
-  const patience = new Patience(space, wish, undefined, now);
+  const crowd = joinCrowd(space, id, policy);
+  if (crowd !== undefined) return crowd;
   const flight = board(space, wish.key, id, policy, undefined, now);
-  const start: Start = { flight, patience, generation, deferrals };
+  const { generation, deferrals } = space.time;
+  const start: Start = { flight, now, generation, deferrals };
   const wait =
-    flight.reading === undefined && patience.outlastsLook
+    flight.reading === undefined && policy.loadTimeout.hardMs > space.lookLimitMs
       ? flight.found.then(({ entry }) => {
           // Nearly always that is all.
           const isAnswer = entry !== undefined && isFresh(space, entry) && !space.core.work.isOver;
@@ -115,7 +121,7 @@ function bringTogether(space: Space, id: string, wish: Wish, now: number): Promi
         })
       : bring(space, wish, undefined, start);
   // It may be over already.
-  if (space.flights.get(id) === flight) flight.crowd = { at, generation, deferrals, policy, wait };
+  if (space.flights.get(id) === flight) flight.crowd = { at: Math.floor(now), generation, deferrals, policy, wait };
   return wait;
 }
 
@@ -130,7 +136,8 @@ export function refreshAhead(space: Space, wish: Wish, entry: Entry): void {
 /** A caller that has boarded a flight, with what this node knew when it came: results that were dead by then are not for it. */
 interface Start {
   readonly flight: Flight;
-  readonly patience: Patience;
+  /** When it came. */
+  readonly now: number;
   readonly generation: number;
   readonly deferrals: number;
 }
@@ -143,7 +150,7 @@ async function bring(
   start: Start | undefined = undefined,
 ): Promise<Entry | undefined> {
   const { key, signal, force, policy, trace } = wish;
-  const patience = start?.patience ?? new Patience(space, wish, stale);
+  const patience = new Patience(space, wish, stale, start?.now);
   for (let restarts = 0; ; restarts += 1) {
     const isFirst = restarts === 0 && start !== undefined;
     const flight = isFirst
