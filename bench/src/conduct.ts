@@ -3,7 +3,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContestantProcess } from './contestant-process.js';
 import { judge, type ScenarioResult } from './results.js';
-import type { Figures, Rounds, Scenario } from './scenario.js';
+import type { Figure, Figures, Rounds, Scenario } from './scenario.js';
 import { shuffle, summarise } from './statistics.js';
 
 /** How thoroughly it is measured. */
@@ -11,16 +11,33 @@ export interface Effort {
   readonly kind: 'full' | 'quick';
   readonly rounds: Rounds;
   readonly measureMs: number;
+  /** A warm-up takes so long at the least, */
   readonly warmUpMs: number;
+  /** and goes on until it does not get faster any more, but no longer than this. */
+  readonly settleMs: number;
 }
 
 /**
- * Three generations of processes, in each seven rounds: 21 short measurements of each contestant rather than few long ones, so that
- * what disturbs the machine for a moment disturbs some of all, and not all of one. A warm-up of 0.5 s is several times what V8
- * takes to settle on the hottest of these loops.
+ * Two generations of processes, in each nine rounds: 18 short measurements of each contestant rather than few long ones, so that
+ * what disturbs the machine for a moment disturbs some of all, and not all of one.
+ *
+ * V8 needs so many calls, not so much time, to settle on a loop: some milliseconds for a hit in memory, more than a second for one call of
+ * Redis after the other. So each contestant warms up until it does not get faster.
  */
-export const FULL: Effort = { kind: 'full', rounds: { lives: 3, perLife: 7 }, measureMs: 120, warmUpMs: 500 };
-export const QUICK: Effort = { kind: 'quick', rounds: { lives: 1, perLife: 5 }, measureMs: 35, warmUpMs: 150 };
+export const FULL: Effort = {
+  kind: 'full',
+  rounds: { lives: 2, perLife: 9 },
+  measureMs: 120,
+  warmUpMs: 500,
+  settleMs: 4_000,
+};
+export const QUICK: Effort = {
+  kind: 'quick',
+  rounds: { lives: 1, perLife: 5 },
+  measureMs: 35,
+  warmUpMs: 150,
+  settleMs: 1_500,
+};
 
 export interface Conduct {
   readonly effort: Effort;
@@ -41,7 +58,7 @@ export async function conduct(scenario: Scenario, options: Conduct): Promise<Sce
     await withContestants(scenario, options, async (contestants) => {
       for (const one of shuffle(contestants)) {
         note(`${life}/${rounds.lives} warms up ${one.name}`);
-        await one.measure(Math.min(effort.warmUpMs, budgetMs * 4));
+        await warmUp(one, scenario.figures[0], budgetMs, effort);
       }
       for (let round = 1; round <= rounds.perLife; round += 1) {
         const measure = async (one: ContestantProcess) => {
@@ -62,6 +79,29 @@ export async function conduct(scenario: Scenario, options: Conduct): Promise<Sce
     ]),
   );
   return { id: scenario.id, summaries, ratios: judge(scenario, summaries) };
+}
+
+/** So many measurements in a row that are hardly better than the best one before them: it has settled. */
+const SETTLED_AFTER = 4;
+const HARDLY = 0.02;
+
+async function warmUp(
+  one: ContestantProcess,
+  figure: Figure | undefined,
+  budgetMs: number,
+  effort: Effort,
+): Promise<void> {
+  const began = performance.now();
+  await one.measure(Math.min(effort.warmUpMs, budgetMs * 4));
+  // Those that take long for one measurement see to it themselves.
+  if (figure === undefined || budgetMs > effort.measureMs) return;
+  let best = 0;
+  for (let calm = 0; calm < SETTLED_AFTER && performance.now() - began < effort.settleMs; calm += 1) {
+    const value = figureOf(await one.measure(budgetMs), figure.name);
+    const speed = figure.better === 'higher' ? value : 1 / value;
+    if (speed > best * (1 + HARDLY)) calm = -1;
+    best = Math.max(best, speed);
+  }
 }
 
 /** Opens a process for each contestant, and ends them all afterwards, however it ends. */

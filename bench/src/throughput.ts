@@ -17,7 +17,7 @@ export function throughput(
   perTime = 1,
 ): (budgetMs: number) => Promise<Figures> {
   let times = 1;
-  return async (budgetMs) => {
+  const run = async (budgetMs: number) => {
     const pieceMs = Math.min(PIECE_MS, budgetMs / 4);
     const began = performance.now();
     let done = 0;
@@ -29,6 +29,11 @@ export function throughput(
       now = performance.now();
       if (now - pieceBegan < pieceMs / 2) times *= 2;
     }
-    return { [OPS.name]: (done * perTime * 1_000) / (now - began) };
+    return (done * perTime * 1_000) / (now - began);
+  };
+  return async (budgetMs) => {
+    // Others had the processor until now: its caches, and the clock of its cores, take a moment.
+    await run(budgetMs / 4);
+    return { [OPS.name]: await run(budgetMs) };
   };
 }

@@ -77,7 +77,7 @@ function method({ versions }: Conditions): string {
 
 Every contestant runs in a process of its own: in one process, the types, the garbage and the compiled code of one would weigh on the next, and
 the order would decide. All processes of a scenario are alive at once and are measured in turns, in an order drawn anew for each round, so that
-what the machine does beside hits all of them alike. Each is warmed up, collects its garbage before a measurement, and after some rounds is
+what the machine does beside hits all of them alike. Each is warmed up until it gets no faster, runs for a moment before a measurement, and after some rounds is
 replaced by a fresh process, since the same code may be compiled better or worse from one process to the next. There are many short rounds rather
 than few long ones. The median of all rounds counts; ± is half of what the middle half of them covers.
 
