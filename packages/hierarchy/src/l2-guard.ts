@@ -155,9 +155,9 @@ export class L2Guard {
       );
   }
 
-  async acquire(namespace: string, request: L2LeaseRequest): Promise<L2LeaseAnswer | Unanswered> {
-    if (this.#isPending(namespace, request.key)) return UNANSWERED;
-    return this.#question('acquire', this.#acquires.ask(namespace, request));
+  acquire(namespace: string, request: L2LeaseRequest): Promise<L2LeaseAnswer | Unanswered> {
+    if (this.#isPending(namespace, request.key)) return Promise.resolve(UNANSWERED);
+    return this.#acquires.ask(namespace, request).catch((error): Unanswered => this.#unanswered('acquire', error));
   }
 
   renew(namespace: string, key: string, token: string, ttlMs: number): Promise<boolean | undefined | Unanswered> {

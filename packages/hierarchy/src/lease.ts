@@ -2,7 +2,7 @@ import type { L2LeaseToken } from '@tierwise/l2';
 import type { Ending } from './ending.js';
 import type { Entry } from './entry.js';
 import type { Flight, Reading } from './flight.js';
-import { UNANSWERED } from './l2-guard.js';
+import { type L2Guard, UNANSWERED } from './l2-guard.js';
 import type { Wish } from './load.js';
 import { admit, isFresh } from './promote.js';
 import type { Space } from './space.js';
@@ -26,13 +26,25 @@ export type Right =
  * lease to be given back, or for it to run out. Waiting is bounded by `lease.wait`; past that, and where L2 does not
  * answer, this node loads for itself and leaves L2 alone, since without a lease nothing would keep an old value out of it.
  */
-export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, ending: Ending): Promise<Right> {
-  const { space, id, token } = flight;
-  const { guard, clock, options, feed } = space.core;
-  if (guard === undefined) return { kind: 'load', lease: undefined, mayFillL2: false };
+export function rightToLoad(flight: Flight, reading: Reading, wish: Wish, ending: Ending): Right | Promise<Right> {
+  const { guard } = flight.space.core;
+  if (guard === undefined) return ALONE;
   if (!guard.hasLeases) return { kind: 'load', lease: undefined, mayFillL2: true };
-  const alone: Right = { kind: 'load', lease: undefined, mayFillL2: false };
-  if (!reading.answered) return alone;
+  return reading.answered ? waitForLease(flight, guard, reading, wish, ending) : ALONE;
+}
+
+/** Without a lease nothing would keep an old value out of L2. */
+const ALONE: Right = { kind: 'load', lease: undefined, mayFillL2: false };
+
+async function waitForLease(
+  flight: Flight,
+  guard: L2Guard,
+  reading: Reading,
+  wish: Wish,
+  ending: Ending,
+): Promise<Right> {
+  const { space, id, token } = flight;
+  const { clock, options, feed } = space.core;
   const giveUpAt = clock.now() + options.leaseWaitMs;
   const doomedBefore = token.doomed;
   let { seen } = reading;
@@ -44,7 +56,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
     const { newsHeard } = flight;
     const asked = clock.now();
     const answer = await guard.acquire(space.name, { key: id, seen });
-    if (answer === UNANSWERED) return alone;
+    if (answer === UNANSWERED) return ALONE;
     if (answer.status === 'granted') {
       // Something happened to the key between L2's answer and now, so the lease is revoked: a load would be for nothing.
       if (token.doomed && !doomedBefore) {
@@ -55,7 +67,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
     }
     if (answer.status === 'changed') {
       const entry = await admit(space, wish.key, id, token, answer.entry, asked, wish.policy);
-      if (entry === UNANSWERED) return alone;
+      if (entry === UNANSWERED) return ALONE;
       if (entry !== undefined && !wish.force && isFresh(space, entry)) {
         if (!waited) count('loadsElsewhere', space, wish.tally);
         return { kind: 'found', entry };
@@ -64,7 +76,7 @@ export async function rightToLoad(flight: Flight, reading: Reading, wish: Wish, 
       continue;
     }
     const leftMs = giveUpAt - clock.now();
-    if (leftMs <= 0) return alone;
+    if (leftMs <= 0) return ALONE;
     if (!waited) {
       count('loadsElsewhere', space, wish.tally);
       count('leaseWaits', space, wish.tally);

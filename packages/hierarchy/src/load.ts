@@ -1,4 +1,4 @@
-import type { L2LeaseToken, L2Life } from '@tierwise/l2';
+import type { L2LeaseToken, L2Life, L2Written } from '@tierwise/l2';
 import { untilAborted } from './abort.js';
 import type { LoadCost } from './cost.js';
 import { LATE } from './deadline.js';
@@ -7,7 +7,7 @@ import { Ending } from './ending.js';
 import type { Candidate, Entry } from './entry.js';
 import { HierarchyClosedError, LoadTimeoutError } from './errors.js';
 import type { Flight, Reading } from './flight.js';
-import { UNANSWERED } from './l2-guard.js';
+import { type L2Guard, UNANSWERED, type Unanswered } from './l2-guard.js';
 import { giveLeaseBack, keepLease, rightToLoad } from './lease.js';
 import { type LoadContext, LoaderContext } from './load-context.js';
 import { lifeOf, longestLifeMs, type Policy } from './policy.js';
@@ -47,7 +47,7 @@ const MARK_MARGIN_MS = 60_000;
 export function startLoad(flight: Flight, reading: Reading, wish: Wish): Load {
   flight.space.counters.loadsShared += flight.crowded;
   flight.crowded = 0;
-  const load = new Load(flight, (ending) => run(flight, reading, wish, ending));
+  const load = new Load(flight, (ending, onEnd) => run(flight, reading, wish, ending, onEnd));
   // Found and given away already, as it may be when a fresh value is loaded anew: this load can be joined again.
   flight.attach();
   return load;
@@ -65,20 +65,20 @@ export class Load {
   /** When it began, on this node's clock. */
   readonly began: number;
 
-  constructor(flight: Flight, run: (ending: Ending) => Promise<Outcome>) {
+  constructor(flight: Flight, run: (ending: Ending, onEnd: () => void) => Promise<Outcome>) {
     const { work, clock } = flight.space.core;
     this.began = clock.now();
     this.#space = flight.space;
     flight.board();
+    work.begin();
     const release = work.abortOnClose(this.#ending);
-    this.#outcome = work.track(
-      run(this.#ending).finally(() => {
-        release();
-        // Before those who wait go on: one that asks again at once must not meet this load's end.
-        flight.detach();
-        flight.leave();
-      }),
-    );
+    this.#outcome = run(this.#ending, () => {
+      release();
+      // Before those who wait go on: one that asks again at once must not meet this load's end.
+      flight.detach();
+      flight.leave();
+      work.end();
+    });
     this.#outcome.catch(() => {});
   }
 
@@ -119,36 +119,43 @@ export class Load {
   }
 }
 
-async function run(flight: Flight, reading: Reading, wish: Wish, ending: Ending): Promise<Outcome> {
+async function run(flight: Flight, reading: Reading, wish: Wish, ending: Ending, onEnd: () => void): Promise<Outcome> {
   const { space } = flight;
   const { policy, tags } = wish;
-  // Sent along with the request for the lease. Creates the marks of new tags before the load begins, so that another tag's
-  // invalidation meanwhile does not make this value's look lost. An L2 that has just not answered is not asked again.
-  const marked = reading.answered ? ensureMarks(space, tags, longestLifeMs(policy)) : false;
-  ending.onAbort(() => flight.wake());
-  const right = await rightToLoad(flight, reading, wish, ending);
-  const isMarked = await marked;
-  if (right.kind === 'restart') return 'restart';
-  if (right.kind === 'found') return right.entry;
-  const { lease } = right;
-  const stopKeeping = lease === undefined ? () => {} : keepLease(space, flight.id, lease);
-  // A loader that does not heed its signal may never end.
-  ending.onAbort(() => {
-    if (ending.reason instanceof HierarchyClosedError) stopKeeping();
-  });
-  let lifted = lease === undefined;
+  let lease: L2LeaseToken | undefined;
+  let isLifted = true;
+  let stopKeeping: (() => void) | undefined;
   try {
+    // Sent along with the request for the lease. Creates the marks of new tags before the load begins, so that another tag's
+    // invalidation meanwhile does not make this value's look lost. An L2 that has just not answered is not asked again.
+    const marked = reading.answered ? ensureMarks(space, tags, longestLifeMs(policy)) : false;
+    ending.onAbort(() => flight.wake());
+    const right = await rightToLoad(flight, reading, wish, ending);
+    const isMarked = await marked;
+    if (right.kind === 'restart') return 'restart';
+    if (right.kind === 'found') return right.entry;
+    lease = right.lease;
+    if (lease !== undefined) {
+      isLifted = false;
+      stopKeeping = keepLease(space, flight.id, lease);
+    }
+    // A loader that does not heed its signal may never end.
+    ending.onAbort(() => {
+      if (ending.reason instanceof HierarchyClosedError) stopKeeping?.();
+    });
     ending.throwIfAborted();
     const mayFillL2 = right.mayFillL2 && (isMarked || tags.length === 0);
+    const { lease: held } = right;
     const outcome = await traceLoad(flight, wish.key, () =>
-      loadAndStore(flight, reading, wish, ending, { lease, mayFillL2 }),
+      loadAndStore(flight, reading, wish, ending, { lease: held, mayFillL2 }),
     );
-    lifted ||= outcome.lifted;
+    isLifted ||= outcome.lifted;
     return outcome.entry;
   } finally {
-    stopKeeping();
+    stopKeeping?.();
     // Nobody waits for this: it only spares other nodes the rest of the lease.
-    if (!lifted && lease !== undefined) giveLeaseBack(space, flight.id, lease);
+    if (!isLifted && lease !== undefined) giveLeaseBack(space, flight.id, lease);
+    onEnd();
   }
 }
 
@@ -196,7 +203,14 @@ async function loadAndStore(
   let payload: Uint8Array;
   try {
     try {
-      value = await withinLimit(space, wish, context, ending);
+      const { hardMs, lateMs } = wish.policy.loadTimeout;
+      value = await core.deadlines.within(called(wish, context), began + hardMs + lateMs);
+      if (value === LATE) {
+        // Past that its signal aborts, and what comes of it is ignored.
+        const error = new LoadTimeoutError(hardMs, { namespace: space.name, key: wish.key });
+        ending.abort(error);
+        throw error;
+      }
     } finally {
       cost = tally?.loaded(core.clock.now() - began, value);
     }
@@ -236,21 +250,25 @@ async function loadAndStore(
     freshUntil: now + life.freshMs,
     keepUntil: now + life.keepMs,
   };
-  const filled = mayFillL2
-    ? await fillL2(flight, candidate, life, right.lease)
-    : { version: 0, refused: false, lifted: false };
-  if (filled.refused) flight.token.doom();
-  const { entry, stored } = space.fill(id, flight.token, { ...candidate, version: filled.version }, policy);
-  report(life.freshMs === 0 ? 'uncached' : stored || filled.version > 0 ? 'stored' : 'fenced');
-  return { entry, lifted: filled.lifted };
+  const filling = mayFillL2 ? fillL2(flight, candidate, life, right.lease) : undefined;
+  const written = filling === undefined ? UNANSWERED : await filling;
+  flight.token.filling = undefined;
+  const isAnswered = written !== UNANSWERED && written !== undefined;
+  const version = isAnswered && written.status === 'stored' ? written.version : 0;
+  if (isAnswered && version === 0) flight.token.doom();
+  candidate.version = version;
+  const { entry, stored } = space.fill(id, flight.token, candidate, policy);
+  report(life.freshMs === 0 ? 'uncached' : stored || version > 0 ? 'stored' : 'fenced');
+  return { entry, lifted: isAnswered };
 }
 
-async function fillL2(
+/** @returns `undefined` if L2 is not to have it. */
+function fillL2(
   flight: Flight,
   candidate: Candidate,
   life: L2Life,
   lease: L2LeaseToken | undefined,
-): Promise<{ version: number; refused: boolean; lifted: boolean }> {
+): Promise<L2Written | Unanswered | undefined> | undefined {
   const { space, id, token } = flight;
   const { guard, codec } = space.core;
   const { payload, generation, tags, userTags } = candidate;
@@ -262,28 +280,21 @@ async function fillL2(
     (lease !== undefined || !space.fences.isWriting(id)) &&
     (tags.length === 0 || space.timeIsShared) &&
     space.time.judge(generation, tags) !== 'dead';
-  if (!keep) return { version: 0, refused: false, lifted: false };
+  if (!keep) return undefined;
   const bytes = codec.pack(payload, { namespace: space.name, key: id, generation, tags, userTags });
   const filling = guard.fill(space.name, { key: id, bytes, ...life, lease });
   // For the same reason a later write waits for this one.
   if (lease === undefined) token.filling = filling;
-  const written = await filling;
-  token.filling = undefined;
-  if (written === UNANSWERED || written === undefined) return { version: 0, refused: false, lifted: false };
-  if (written.status === 'refused') return { version: 0, refused: true, lifted: true };
-  return { version: written.version, refused: false, lifted: true };
+  return filling;
 }
 
-/** Runs the loader, no longer than its policy allows. Past that its signal aborts, and what comes of it is ignored. */
-async function withinLimit(space: Space, wish: Wish, context: LoaderContext, ending: Ending): Promise<unknown> {
-  const { clock, deadlines } = space.core;
-  const { hardMs, lateMs } = wish.policy.loadTimeout;
-  const running = (async () => wish.loader(context))();
-  const value = await deadlines.within(running, clock.now() + hardMs + lateMs);
-  if (value !== LATE) return value;
-  const error = new LoadTimeoutError(hardMs, { namespace: space.name, key: wish.key });
-  ending.abort(error);
-  throw error;
+/** Calls the loader. It may throw instead of rejecting. */
+function called({ loader }: Wish, context: LoaderContext): Promise<unknown> {
+  try {
+    return Promise.resolve(loader(context));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /**
@@ -291,10 +302,14 @@ async function withinLimit(space: Space, wish: Wish, context: LoaderContext, end
  *
  * @returns whether it has.
  */
-export async function ensureMarks(space: Space, userTags: readonly string[], lifeMs: number): Promise<boolean> {
-  const { guard, codec } = space.core;
+export function ensureMarks(space: Space, userTags: readonly string[], lifeMs: number): true | Promise<boolean> {
+  const { guard } = space.core;
   if (userTags.length === 0 || lifeMs === 0 || guard === undefined || !space.timeIsShared) return true;
-  const tags = userTags.map((tag) => codec.hideTag(tag));
+  return makeMarks(space, guard, userTags, lifeMs);
+}
+
+async function makeMarks(space: Space, guard: L2Guard, userTags: readonly string[], lifeMs: number): Promise<boolean> {
+  const tags = userTags.map((tag) => space.core.codec.hideTag(tag));
   const marks = await guard.marks(space.name, tags, {
     known: space.time.generation,
     ensureMs: lifeMs + MARK_MARGIN_MS,
