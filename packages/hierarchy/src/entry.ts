@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { L1Entry, SlotMap } from '@tierwise/l1';
+import { detached } from './detached.js';
 import type { Space } from './space.js';
 
 /** What is known of a value besides itself. */
@@ -185,11 +186,6 @@ const NOBODYS = new AsyncResource('tierwise');
 
 function promiseOf(value: unknown): Promise<unknown> {
   return Promise.resolve(value);
-}
-
-/** Memory of its own for what is a window on more, such as on all that came from a socket at once: to keep it would keep all of that. */
-function detached(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
 
 function isPrimitive(value: unknown): boolean {

@@ -1,5 +1,6 @@
 import type { L2Life, L2Write, L2Written } from '@tierwise/l2';
 import { isMadeUpFor, mayHaveArrived, prepare, reportDeferred, tryOrder } from './deferral.js';
+import { detached } from './detached.js';
 import type { Token } from './fence.js';
 import { ensureMarks } from './load.js';
 import type { KeyOrder } from './pending.js';
@@ -208,7 +209,7 @@ function settle(
   return {
     op: 'set',
     key: id,
-    value: value && { ...value, since, at: moment.writtenAt },
+    value: value && { ...value, bytes: detached(value.bytes), since, at: moment.writtenAt },
     inDoubt: inL2 && isInDoubt,
   };
 }

@@ -183,7 +183,7 @@ export const MAX_LIFE_MS = 315_360_000_000;
 /** One entry to store. */
 export interface L2Write extends L2Life {
   readonly key: string;
-  /** Any bytes, 0 to 64 MiB of them. */
+  /** Any bytes, 0 to 64 MiB of them. May be a window on more memory: a backend that keeps them in its own makes a copy. */
   readonly bytes: Uint8Array;
   /** Makes this write a fill: it is refused unless this lease is in force. */
   readonly lease?: L2LeaseToken | undefined;

@@ -60,7 +60,11 @@ export interface Codec {
   encode(value: unknown): Uint8Array;
   /** Turns a payload into a new value that shares no memory with it. @throws {@link UndecodableError} */
   decode(payload: Uint8Array): unknown;
-  /** @throws {@link UnserializableError} when payload and tags together are more than an L2 takes: 64 MiB */
+  /**
+   * The bytes may be a window on memory that others use as well: whoever keeps them for long makes a copy.
+   *
+   * @throws {@link UnserializableError} when payload and tags together are more than an L2 takes: 64 MiB
+   */
   pack(payload: Uint8Array, meta: PackMeta): Uint8Array;
   /** Checks everything before it believes anything. Never throws: bad bytes are a miss. */
   unpack(bytes: Uint8Array, where: Place): Unpacked;

@@ -55,14 +55,21 @@ export function decode(payload: Uint8Array): unknown {
   const form = payload[0];
   if (form !== PLAIN && form !== GRAPH) throw new UndecodableError(`it has the unknown form ${form}`);
   try {
-    // A Buffer, so that bytes come back as Buffers; one of our own, since msgpackr leaves a property on it.
-    const root: unknown = packr.unpack(Buffer.from(payload.buffer, payload.byteOffset + 1, payload.byteLength - 1));
+    const root: unknown = packr.unpack(bufferOf(payload), BEHIND_FORM);
     return form === PLAIN ? root : fromGraph(root);
   } catch (error) {
     if (error instanceof UndecodableError) throw error;
     throw new UndecodableError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }
+
+/** A Buffer, so that bytes come back as Buffers. msgpackr leaves a property on it, a view of its own: payloads are nobody else's. */
+function bufferOf(payload: Uint8Array): Buffer {
+  if (payload instanceof Buffer) return payload;
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
+}
+
+const BEHIND_FORM = { start: 1 };
 
 /** Calls of `packed` that are under way: more than one when an accessor of a value encodes another value. */
 let underWay = 0;

@@ -70,7 +70,8 @@ export function writeHeader(header: Header, extra: number): { readonly bytes: Bu
   const sealLength = seal === undefined ? 0 : 1 + keyIdLength + NONCE_BYTES;
   const headerLength = FIXED_BYTES + namesLength(tags) + sealLength;
 
-  const bytes = Buffer.allocUnsafeSlow(headerLength + extra);
+  // Of Node's pool, if it is small: most go out and are forgotten. Whoever keeps it makes a copy.
+  const bytes = Buffer.allocUnsafe(headerLength + extra);
   bytes.writeUInt32BE(MAGIC, 0);
   bytes[4] = FORMAT_VERSION;
   bytes[5] = (seal === undefined ? 0 : SEALED) | (seal?.hasTags === true ? SEALED_TAGS : 0);
