@@ -152,11 +152,8 @@ export class Cache {
     // Not an async function, as get().
     try {
       const entry = this.#held(key, undefined);
-      if (entry === undefined) {
-        const crowd = options === undefined && typeof load === 'function' ? this.#join(key) : undefined;
-        return (crowd ?? this.#load(key, load, options, false)).then(valueOfEntry<V>);
-      }
-      if (entry.refreshFrom > 0) refreshAhead(this.#space, this.#wish(key, load, options, false), entry);
+      if (entry === undefined) return this.#joinOrLoad(key, load, options);
+      if (entry.refreshFrom > 0) this.#refreshAhead(entry, key, load, options);
       return entry.answer() as Promise<V>;
     } catch (error) {
       return Promise.reject(error);
@@ -351,6 +348,15 @@ export class Cache {
   #find(key: string, options: ReadOptions | undefined): Promise<Entry | undefined> {
     this.#check([key]);
     return find(this.#space, key, this.#policy, options?.signal);
+  }
+
+  #joinOrLoad<V>(key: string, load: Loader<V>, options: LoadOptions | undefined): Promise<V> {
+    const crowd = options === undefined && typeof load === 'function' ? this.#join(key) : undefined;
+    return (crowd ?? this.#load(key, load, options, false)).then(valueOfEntry<V>);
+  }
+
+  #refreshAhead<V>(entry: Entry, key: string, load: Loader<V>, options: LoadOptions | undefined): void {
+    refreshAhead(this.#space, this.#wish(key, load, options, false), entry);
   }
 
   /** The wait of others for the same, if there is nothing to tell this caller from them. */

@@ -36,6 +36,7 @@ export interface Candidate extends Facts {
  * so they share what was found out about it last.
  */
 export class Stamp {
+  readonly space: Space;
   /** The fences' epoch in which it was stored: see `feed.ts`. */
   readonly epoch: number;
   readonly generation: number;
@@ -45,7 +46,8 @@ export class Stamp {
   /** What {@link LogicalTime.change} was when it was last judged alive. */
   judgedAt = -1;
 
-  constructor(epoch: number, { generation, deferrals = 0, tags, userTags }: StampFacts) {
+  constructor(space: Space, epoch: number, { generation, deferrals = 0, tags, userTags }: StampFacts) {
+    this.space = space;
     this.epoch = epoch;
     this.generation = generation;
     this.deferrals = deferrals;
@@ -73,52 +75,53 @@ export type StampFacts = Pick<Facts, 'generation' | 'deferrals' | 'tags' | 'user
  * number in its place, and any other in an object of its own.
  */
 export class Entry implements Facts, L1Entry<Entry> {
-  readonly space: Space;
+  // What a hit looks at comes first: side by side it is one or two lines of the processor's cache instead of three.
+  readonly stamp: Stamp;
+  /** Until when L1 answers with it without asking anyone. Never later than {@link Entry.freshUntil}. */
+  answerUntil = 0;
+  /** From when on a hit has it loaded anew behind. 0: never. */
+  refreshFrom = 0;
+  /** L1's own: its order of use. */
+  newer: Entry | undefined = undefined;
+  older: Entry | undefined = undefined;
+  /**
+   * Encoded, to be decoded for each read (`payload`); or decoded and frozen, the same for all readers (`shared`, and from the first hit on
+   * a promise of it, which they share as well). An entry starts as `untried` payload and becomes one of the two with its first read.
+   */
+  #form: 'untried' | 'payload' | 'shared' | Promise<unknown> = 'untried';
+  /** The payload, or the shared value. */
+  #content: unknown;
+
+  /** Until when L1 holds it: it may be answered, stale, after {@link Entry.answerUntil}. Set before L1 is given it. */
+  deadline = 0;
+  /** The encoded length, which is what L1 accounts. */
+  readonly bytes: number;
   /** The key as L1 and L2 know it: itself, or its keyed hash. */
   readonly id: string;
   readonly key: string;
-  readonly stamp: Stamp;
   readonly version: number;
   readonly writtenAt: number;
   readonly freshUntil: number;
   readonly keepUntil: number;
-  /** Until when L1 answers with it without asking anyone. Never later than {@link Entry.freshUntil}. */
-  answerUntil = 0;
-  /** Until when L1 holds it: it may be answered, stale, after {@link Entry.answerUntil}. Set before L1 is given it. */
-  deadline = 0;
-  /** From when on a hit has it loaded anew behind. 0: never. */
-  refreshFrom = 0;
-  /** The encoded length, which is what L1 accounts. */
-  readonly bytes: number;
-  /** L1's own: its order of use. */
-  newer: Entry | undefined = undefined;
-  older: Entry | undefined = undefined;
 
-  /**
-   * `payload`: encoded, to be decoded for each read. `shared`: decoded and frozen, the same for all readers. An entry starts
-   * as `untried` payload and becomes one of the two with its first read.
-   */
-  #form: 'untried' | 'payload' | 'shared' = 'untried';
-  /** The payload, or in the form `shared` the value. */
-  #content: unknown;
-  /** The shared value's, from the first hit on. */
-  #answer: Promise<unknown> | undefined;
-
-  constructor(space: Space, id: string, stamp: Stamp, facts: Life, payload: Uint8Array, bytes = payload.byteLength) {
-    this.space = space;
+  constructor(id: string, stamp: Stamp, facts: Life, payload: Uint8Array, bytes = payload.byteLength) {
+    this.stamp = stamp;
+    this.#content = payload;
+    this.bytes = bytes;
     this.id = id;
     this.key = facts.key;
-    this.stamp = stamp;
     this.version = facts.version;
     this.writtenAt = Math.floor(facts.writtenAt);
     this.freshUntil = Math.floor(facts.freshUntil);
     this.keepUntil = Math.floor(facts.keepUntil);
-    this.bytes = bytes;
-    this.#content = payload;
+  }
+
+  get space(): Space {
+    return this.stamp.space;
   }
 
   get home(): SlotMap<Entry> {
-    return this.space.home;
+    return this.stamp.space.home;
   }
 
   get generation(): number {
@@ -144,8 +147,8 @@ export class Entry implements Facts, L1Entry<Entry> {
 
   /** The same value with another life. */
   withLife(freshUntil: number, keepUntil: number): Entry {
-    const { space, id, stamp, key, version, writtenAt, bytes } = this;
-    const entry = new Entry(space, id, stamp, { key, version, writtenAt, freshUntil, keepUntil }, NO_BYTES, bytes);
+    const { id, stamp, key, version, writtenAt, bytes } = this;
+    const entry = new Entry(id, stamp, { key, version, writtenAt, freshUntil, keepUntil }, NO_BYTES, bytes);
     entry.#form = this.#form;
     entry.#content = this.#content;
     return entry;
@@ -153,22 +156,23 @@ export class Entry implements Facts, L1Entry<Entry> {
 
   /** The value. Never throws once it has not. */
   value(): unknown {
-    return this.#form === 'shared' ? this.#content : this.#decode();
+    const form = this.#form;
+    return typeof form === 'object' || form === 'shared' ? this.#content : this.#decode(form);
   }
 
   /** A promise of the value, which readers share as they share the value. */
   answer(): Promise<unknown> {
-    if (this.#answer !== undefined) return this.#answer;
+    if (typeof this.#form === 'object') return this.#form;
     const value = this.value();
     if (this.#form !== 'shared') return Promise.resolve(value);
-    this.#answer = NOBODYS.runInAsyncScope(promiseOf, undefined, value);
-    return this.#answer;
+    this.#form = NOBODYS.runInAsyncScope(promiseOf, undefined, value);
+    return this.#form;
   }
 
-  #decode(): unknown {
+  #decode(form: 'untried' | 'payload'): unknown {
     const { codec, copies } = this.space.core;
     const value = codec.decode(this.#content as Uint8Array);
-    if (this.#form === 'untried') {
+    if (form === 'untried') {
       const shareable = isPrimitive(value) || (!copies && codec.freeze(value));
       this.#form = shareable ? 'shared' : 'payload';
       this.#content = shareable ? value : detached(this.#content as Uint8Array);

@@ -25,18 +25,20 @@ const MAX_RESTARTS = 3;
 
 /** L1 only. Counts the look-up. */
 export function lookUp(space: Space, key: string): Entry | undefined {
-  const { counters, core } = space;
   const entry = space.held(space.idOf(key));
-  if (entry === undefined) {
-    counters.l1Misses += 1;
-    if (core.events.hearsMisses) core.events.emit({ type: 'miss', tier: 'l1', namespace: space.name, key });
-    return undefined;
-  }
-  counters.l1Hits += 1;
-  if (core.events.hearsHits) {
-    core.events.emit({ type: 'hit', tier: 'l1', namespace: space.name, key, value: entry.value() });
-  }
+  if (entry === undefined) return missed(space, key);
+  space.counters.l1Hits += 1;
+  if (space.core.events.hearsHits) tellHit(space, key, entry);
   return entry;
+}
+
+function missed({ counters, core, name }: Space, key: string): undefined {
+  counters.l1Misses += 1;
+  if (core.events.hearsMisses) core.events.emit({ type: 'miss', tier: 'l1', namespace: name, key });
+}
+
+function tellHit({ core, name }: Space, key: string, entry: Entry): void {
+  core.events.emit({ type: 'hit', tier: 'l1', namespace: name, key, value: entry.value() });
 }
 
 /** L2, for a key that L1 does not have. Takes part in the key's flight. */

@@ -81,16 +81,16 @@ export class Space {
     if (entry === undefined) return undefined;
     // Before anything is judged: that the process stood still is noticed here.
     const now = this.#l1Clock.now();
-    if (now >= entry.answerUntil) {
-      if (now >= entry.deadline) this.#l1.delete(entry, now);
-      return undefined;
-    }
+    if (now >= entry.answerUntil) return this.#tooOld(entry, now);
     const { stamp } = entry;
-    if (stamp.epoch !== this.fences.epoch || stamp.judgedAt !== this.time.change) {
-      if (!this.#isAliveStill(entry)) return undefined;
-    }
+    const hasChanged = stamp.epoch !== this.fences.epoch || stamp.judgedAt !== this.time.change;
+    if (hasChanged && !this.#isAliveStill(entry)) return undefined;
     this.#l1.use(entry);
     return entry;
+  }
+
+  #tooOld(entry: Entry, now: number): undefined {
+    if (now >= entry.deadline) this.#l1.delete(entry, now);
   }
 
   /** Looks again at an entry about which something may have changed since it was found alive. */
@@ -137,7 +137,7 @@ export class Space {
 
   /** What is held of a value, or would be. */
   entryOf(id: string, candidate: Candidate): Entry {
-    return new Entry(this, id, this.#stampOf(candidate), candidate, candidate.payload);
+    return new Entry(id, this.#stampOf(candidate), candidate, candidate.payload);
   }
 
   /** Gives an entry that lives in L1 alone another life. */
@@ -179,7 +179,7 @@ export class Space {
   #stampOf(facts: StampFacts): Stamp {
     const { epoch } = this.fences;
     if (this.#stamp?.is(epoch, facts) === true) return this.#stamp;
-    const stamp = new Stamp(epoch, facts);
+    const stamp = new Stamp(this, epoch, facts);
     if (facts.userTags.length === 0) this.#stamp = stamp;
     return stamp;
   }

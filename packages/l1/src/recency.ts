@@ -45,9 +45,18 @@ export class Recency<E extends Linked<E>> implements Order<E> {
 
   /** Makes one that is there the most recently used. */
   use(entry: E): void {
-    if (entry === this.#newest) return;
-    this.remove(entry);
-    this.add(entry);
+    const newest = this.#newest;
+    const { newer, older } = entry;
+    // As taking it out and putting it in again, without what of that undoes itself: every hit comes here.
+    if (newer === undefined || newest === undefined) return;
+    if (entry === this.#ahead) this.#ahead = newer;
+    newer.older = older;
+    if (older === undefined) this.#oldest = newer;
+    else older.newer = newer;
+    newest.newer = entry;
+    entry.older = newest;
+    entry.newer = undefined;
+    this.#newest = entry;
   }
 
   /** Takes one out that is there. */
