@@ -18,7 +18,7 @@ export interface Effort {
 }
 
 /**
- * Two generations of processes, in each nine rounds: 18 short measurements of each contestant rather than few long ones, so that
+ * Two generations of processes, in each seven rounds: 14 short measurements of each contestant rather than few long ones, so that
  * what disturbs the machine for a moment disturbs some of all, and not all of one.
  *
  * V8 needs so many calls, not so much time, to settle on a loop: some milliseconds for a hit in memory, more than a second for one call of
@@ -26,10 +26,10 @@ export interface Effort {
  */
 export const FULL: Effort = {
   kind: 'full',
-  rounds: { lives: 2, perLife: 9 },
+  rounds: { lives: 2, perLife: 7 },
   measureMs: 120,
   warmUpMs: 500,
-  settleMs: 4_000,
+  settleMs: 2_500,
 };
 export const QUICK: Effort = {
   kind: 'quick',

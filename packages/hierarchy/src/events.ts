@@ -78,7 +78,12 @@ export type HierarchyEvent =
       readonly reason: string;
       readonly detail: string;
     })
-  | { readonly type: 'l2-error'; readonly operation: string; readonly error: unknown }
+  | {
+      /** L2 failed. Once for a command, of however many keys, where it was a read; once for each call otherwise. */
+      readonly type: 'l2-error';
+      readonly operation: string;
+      readonly error: unknown;
+    }
   | { readonly type: 'feed'; readonly state: L2FeedState }
   | {
       /** The circuit breaker opened, lets one probe through, or closed. */
