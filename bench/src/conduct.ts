@@ -36,7 +36,7 @@ export const QUICK: Effort = {
   rounds: { lives: 1, perLife: 5 },
   measureMs: 35,
   warmUpMs: 150,
-  settleMs: 1_500,
+  settleMs: 1_000,
 };
 
 export interface Conduct {
@@ -82,7 +82,7 @@ export async function conduct(scenario: Scenario, options: Conduct): Promise<Sce
 }
 
 /** So many measurements in a row that are hardly better than the best one before them: it has settled. */
-const SETTLED_AFTER = 4;
+const SETTLED_AFTER = 6;
 const HARDLY = 0.02;
 
 async function warmUp(

@@ -68,7 +68,20 @@ export async function startRedisCluster(options: {
   return cluster;
 }
 
+/** A port that was free a moment ago may be taken by now: then on others. */
 async function startNode(): Promise<(TestClusterNode & { busPort: number }) | undefined> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await startNodeOnce();
+    } catch (error) {
+      if (tries === MAX_TRIES) throw error;
+    }
+  }
+}
+
+const MAX_TRIES = 5;
+
+async function startNodeOnce(): Promise<(TestClusterNode & { busPort: number }) | undefined> {
   const busPort = await freePort();
   const server = await startRedisServer(
     ...['--cluster-enabled', 'yes', '--cluster-port', `${busPort}`, '--cluster-node-timeout', `${NODE_TIMEOUT_MS}`],

@@ -19,7 +19,7 @@ export class Token {
   doomed = false;
   /** The highest version that another write of this node got for the same key meanwhile. */
   rival = 0;
-  /** Under way: the store of this token's value in L2. Only set for an L2 without leases, see `write.ts`. */
+  /** Under way: the store of this token's value in L2. Only set for an L2 without leases, see `set.ts`. */
   filling: Promise<unknown> | undefined;
   #onDoom: (() => void)[] | undefined;
 

@@ -60,8 +60,8 @@ export interface L2GuardOptions {
 
 /**
  * The one way to L2, where its error policy lives (law 6): questions never reject, they come back {@link UNANSWERED}; orders reject
- * with {@link L2FailedError}, and `write.ts` and `invalidate.ts` see to it that they are made up for. Reads, requests for leases and
- * questions for marks of one turn of the event loop become one command each.
+ * with {@link L2FailedError}, and `set.ts`, `write.ts` and `invalidate.ts` see to it that they are made up for. A read is of all keys of a
+ * turn already (`looks.ts`); requests for leases, questions for marks, fills and writes of one key each become one command a turn here.
  */
 export class L2Guard {
   readonly #l2: L2;

@@ -53,7 +53,7 @@ export function toCandidate(space: Space, key: string, value: NewValue, version:
   };
 }
 
-/** Ends a write that is done: what was read before it is not kept, and L1 has it, unless a later one has overtaken it. See `write.ts`. */
+/** Ends a write that is done: what was read before it is not kept, and L1 has it, unless a later one has overtaken it. See `set.ts`. */
 export function fillAs(space: Space, id: string, token: Token, candidate: Candidate, { policy }: NewValue): void {
   space.fences.doom(id, 'reads');
   if (candidate.version >= token.rival) {

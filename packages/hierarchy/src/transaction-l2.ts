@@ -12,7 +12,7 @@ import { fillAs, toCandidate, writesOf } from './transaction-l1.js';
 
 /**
  * Transactions in L2: the identity of a value is its version there. Reads go past L1, and fill it as any read does. A commit is one atomic
- * step of L2, which peers hear of by the feed as of any write; then it is a write for L1, with the fences of one (see `write.ts`).
+ * step of L2, which peers hear of by the feed as of any write; then it is a write for L1, with the fences of one (see `set.ts`).
  *
  * A commit of which nobody knows whether it was done is not repeated later: the values that it had read would be checked at another time.
  */

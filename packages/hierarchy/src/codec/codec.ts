@@ -6,7 +6,7 @@ import { decode, encode, MAX_PAYLOAD_BYTES } from './encode.js';
 import { UnserializableError } from './errors.js';
 import { ENCODING, type Place, readHeader } from './header.js';
 import { checkRing, type EncryptionKey } from './keys.js';
-import { type RandomBytes, Sealer } from './seal.js';
+import { inStock, type RandomBytes, Sealer } from './seal.js';
 
 /** What an L2 takes for one entry, in bytes. */
 const MAX_PACKED_BYTES = 64 * 1024 * 1024;
@@ -75,7 +75,8 @@ export function createCodec(options: CodecOptions = {}): Codec {
   const threshold =
     options.compression === false ? Number.POSITIVE_INFINITY : (options.compression?.threshold ?? DEFAULT_THRESHOLD);
   const sealer =
-    options.encryption && new Sealer(checkRing(options.encryption.keys), options.randomBytes ?? secureRandomBytes);
+    options.encryption &&
+    new Sealer(checkRing(options.encryption.keys), options.randomBytes ?? inStock(secureRandomBytes));
   return new PayloadCodec(threshold, sealer, options.meter);
 }
 

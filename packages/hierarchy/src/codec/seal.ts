@@ -21,6 +21,23 @@ type Sodium = typeof import('libsodium-wrappers').default;
 /** Random bytes, `length` of them, from a cryptographically secure source. */
 export type RandomBytes = (length: number) => Uint8Array;
 
+/** So many bytes are drawn at once: 64 nonces. */
+const STOCK_BYTES = 64 * NONCE_BYTES;
+
+/** Random bytes from a stock: to draw 24 of them takes longer than to seal a small value. Each is given away once. */
+export function inStock(draw: RandomBytes): RandomBytes {
+  let stock: Uint8Array = new Uint8Array();
+  let at = 0;
+  return (length) => {
+    if (at + length > stock.length) {
+      stock = draw(Math.max(length, STOCK_BYTES));
+      at = 0;
+    }
+    at += length;
+    return stock.subarray(at - length, at);
+  };
+}
+
 /**
  * XChaCha20-Poly1305 (IETF) of libsodium. Its nonce of 24 bytes is long enough to be drawn at random for every value, on any
  * number of nodes, without coordination.
