@@ -41,7 +41,8 @@ class Driven {
 
 /** One call, by its place in the order in which they began, or several at once in one turn. */
 type Step =
-  | { readonly what: 'begin' | 'failAll' }
+  | { readonly what: 'begin' }
+  | { readonly what: 'failAll' }
   | { readonly what: 'answer' | 'fail' | 'abort'; readonly of: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
