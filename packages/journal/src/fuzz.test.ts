@@ -87,7 +87,10 @@ describe('at every position of a log', () => {
   test('a missing byte costs the one record that it was in', async () => {
     for (let at = 0; at < LOG.length; at += 1) {
       const { numbers } = await load(Buffer.concat([LOG.subarray(0, at), LOG.subarray(at + 1)]));
-      expect(numbers, `byte ${at}`).toEqual(intact(at, at + 1));
+      // Where a record ends with the byte that the next one begins with, nobody can tell which of the two is missing.
+      const isEither = LOG[at] === LOG[at + 1];
+      const losses = [intact(at, at + 1), ...(isEither ? [intact(at + 1, at + 2)] : [])];
+      expect(losses, `byte ${at}`).toContainEqual(numbers);
     }
   });
 
