@@ -89,6 +89,26 @@ describe('cost', () => {
     expect(totals(cache)).toEqual([1, 0]);
   });
 
+  test('of a load that takes longer than it may is not told of any value', async () => {
+    const { cache, clock } = lonely({ loadTimeout: { hard: '1s', late: 0 } });
+    const loader = new HandLoader<string>();
+    const seen: unknown[] = [];
+    const perLoad = ({ value }: { value: unknown }) => {
+      seen.push(value);
+      return 1;
+    };
+    const { get } = cache.define({
+      ...{ name: 'answer', key: String, cost: { unit: 'USD', perLoad } },
+      load: (_: number, context) => loader.load(context),
+    });
+    const call = get(1);
+    call.catch(() => {});
+    await settle();
+    await clock.advance(2_000);
+    await expect(call).rejects.toMatchObject({ code: 'ERR_TIERWISE_LOAD_TIMEOUT' });
+    expect(seen).toEqual([undefined]);
+  });
+
   test('may be said by a function of the value and the time it took; reads save what loads cost on average', async () => {
     const { cache, clock } = lonely();
     const loader = new HandLoader<{ tokens: number }>();

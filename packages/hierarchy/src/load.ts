@@ -204,13 +204,14 @@ async function loadAndStore(
   try {
     try {
       const { hardMs, lateMs } = wish.policy.loadTimeout;
-      value = await core.deadlines.within(called(wish, context), began + hardMs + lateMs);
-      if (value === LATE) {
+      const loaded = await core.deadlines.within(called(wish, context), began + hardMs + lateMs);
+      if (loaded === LATE) {
         // Past that its signal aborts, and what comes of it is ignored.
         const error = new LoadTimeoutError(hardMs, { namespace: space.name, key: wish.key });
         ending.abort(error);
         throw error;
       }
+      value = loaded;
     } finally {
       cost = tally?.loaded(core.clock.now() - began, value);
     }
